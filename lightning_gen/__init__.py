@@ -1,0 +1,26 @@
+"""Generative models for PyTorch Lightning: autoencoders, GANs and image translation.
+
+`from lightning_gen import DCGAN, MNISTDataModule, ImageGrid`; what is not asked for is not
+imported.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from lightning_gen.callbacks import ImageGrid, LossCurves, Progress
+    from lightning_gen.datamodules import MNISTDataModule
+    from lightning_gen.models import DCGAN, GAN
+
+__all__ = ["DCGAN", "GAN", "ImageGrid", "LossCurves", "MNISTDataModule", "Progress"]
+
+
+def __getattr__(name: str) -> Any:
+    from lightning_gen.catalog import entries
+
+    for kind in ("models", "datamodules", "callbacks"):
+        if name in entries(kind):
+            return getattr(import_module(f"lightning_gen.{kind}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,7 @@
+"""Callbacks for any LightningModule that satisfies the protocols."""
+
+from lightning_gen.callbacks.image_grid import ImageGrid
+from lightning_gen.callbacks.loss_curves import LossCurves
+from lightning_gen.callbacks.progress import Progress
+
+__all__ = ["ImageGrid", "LossCurves", "Progress"]

@@ -1,0 +1,128 @@
+"""Pictures of whatever a model can do."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
+from torchvision.utils import make_grid, save_image
+
+from lightning_gen.errors import require_at_least
+from lightning_gen.files import whole
+from lightning_gen.protocols import Reconstructs, Samples, Translates
+from lightning_gen.sampling import drawing
+from lightning_gen.types import Images, to_pixels, unpack
+
+
+@runtime_checkable
+class LogsImages(Protocol):
+    """A logger with a panel for pictures, such as W&B's."""
+
+    def log_image(self, key: str, images: list[Any], step: int | None = None) -> None:
+        """Show pictures under a name, at a step."""
+
+
+class ImageGrid(Callback):
+    """Draws the same latents, or the same validation images, again and again as training goes on.
+
+    Each ability of the model gives a grid: `samples`, `reconstructions` (originals in the upper
+    row of each pair), `translations` (likewise). Grids are written as
+    `images/<ability>/step-<batches>.png` in the run's folder, and shown by loggers that have a
+    panel for pictures. Only the first process draws; training is bit-equal with and without.
+
+    Args:
+        n: images in a grid.
+        columns: images in a row.
+        every_n_epochs: epochs between grids; 0 draws none at the end of epochs.
+        every_n_batches: batches between grids; 0 draws none within epochs.
+        seed: of the latents.
+
+    Raises:
+        ArgumentError: an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        n: int = 64,
+        columns: int = 8,
+        every_n_epochs: int = 1,
+        every_n_batches: int = 0,
+        seed: int = 0,
+    ) -> None:
+        require_at_least(1, n=n, columns=columns)
+        require_at_least(0, every_n_epochs=every_n_epochs, every_n_batches=every_n_batches)
+        self.n, self.columns, self.seed = n, columns, seed
+        self.every_n_epochs, self.every_n_batches = every_n_epochs, every_n_batches
+        self.folder: Path | None = None
+        self.x: Images | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Find the run's folder, in every process, because Lightning's answer is a broadcast."""
+        self.folder = Path(trainer.log_dir or trainer.default_root_dir) / "images"
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the first validation images for the abilities that need some."""
+        if not trainer.is_global_zero or not isinstance(pl_module, Reconstructs | Translates):
+            return
+        if self.x is None or len(self.x) < self.n:
+            x, _ = unpack(batch)
+            self.x = x[: self.n] if self.x is None else torch.cat([self.x, x])[: self.n]
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Draw every n batches."""
+        batches = trainer.fit_loop.total_batch_idx + 1
+        if self.every_n_batches and batches % self.every_n_batches == 0:
+            self.draw(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw every n epochs."""
+        if self.every_n_epochs and (trainer.current_epoch + 1) % self.every_n_epochs == 0:
+            self.draw(trainer, pl_module)
+
+    def draw(self, trainer: Trainer, model: LightningModule) -> None:
+        """Draw now: write a picture for each ability, and hand it to the loggers."""
+        if not trainer.is_global_zero or self.folder is None:
+            return
+        batches = trainer.fit_loop.total_batch_idx + 1
+        with drawing(model, model.device, self.seed):
+            for ability, images in self.grids(model):
+                grid = make_grid(to_pixels(images).cpu(), self.columns) / 255
+                with whole(self.folder / ability / f"step-{batches:08}.png") as path:
+                    save_image(grid, path)
+                for logger in trainer.loggers:
+                    if isinstance(logger, LogsImages):
+                        logger.log_image(f"images/{ability}", [grid], step=batches)
+                    elif isinstance(logger, TensorBoardLogger):
+                        logger.experiment.add_image(f"images/{ability}", grid, batches)
+
+    def grids(self, model: LightningModule) -> Iterator[tuple[str, Images]]:
+        """Name and images of each ability that the model has."""
+        if isinstance(model, Samples):
+            yield "samples", model.sample(self.n, seed=self.seed)
+        if self.x is not None and isinstance(model, Reconstructs):
+            yield "reconstructions", self._paired(self.x, model.reconstruct(self.x))
+        if self.x is not None and isinstance(model, Translates):
+            yield "translations", self._paired(self.x, model.translate(self.x))
+
+    def _paired(self, x: Tensor, y: Tensor) -> Tensor:
+        """Rows of x and rows of y in turn; an incomplete last row is left out unless it is all."""
+        rows = max(len(x) // self.columns, 1)
+        pairs = [
+            half[row * self.columns : (row + 1) * self.columns]
+            for row in range(rows)
+            for half in (x, y)
+        ]
+        return torch.cat(pairs)

@@ -1,0 +1,94 @@
+"""How far the training is, how fast it goes and how long it will take."""
+
+import sys
+from time import monotonic
+from typing import Any
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import ProgressBar
+from tqdm import tqdm
+
+from lightning_gen.types import unpack
+
+
+class Progress(ProgressBar):
+    """One bar over the whole training: losses, images per second over all processes, time left.
+
+    Where the output is no terminal, a line per epoch says the same.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enabled = True
+        self.bar: tqdm[Any] | None = None
+        self.images, self.started = 0, 0.0
+
+    def disable(self) -> None:
+        """Lightning calls this in all processes but the first."""
+        self.enabled = False
+
+    def enable(self) -> None:
+        """Undo `disable`."""
+        self.enabled = True
+
+    def print(self, *args: Any, **kwargs: Any) -> None:
+        """Print above the bar."""
+        tqdm.write(" ".join(map(str, args)), **kwargs)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Open the bar at the number of batches that are done already."""
+        batches = trainer.estimated_stepping_batches
+        self.bar = tqdm(
+            total=None if batches == float("inf") else int(batches),
+            initial=trainer.fit_loop.total_batch_idx + 1,
+            unit="batch",
+            dynamic_ncols=True,
+            disable=not (self.enabled and sys.stderr.isatty()),
+            bar_format="{desc}{percentage:3.0f}%|{bar}| {elapsed}, {remaining} left{postfix}",
+        )
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin to measure."""
+        self.images, self.started = 0, monotonic()
+        if self.bar is not None:
+            self.bar.set_description_str(f"{_epochs(trainer)} ", refresh=False)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count; the text is made anew only when the bar is due to be drawn again."""
+        self.images += len(unpack(batch)[0]) * trainer.world_size
+        if self.bar is not None and self.bar.update(1):
+            self.bar.set_postfix_str(", ".join(self.facts(trainer)), refresh=False)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Without a terminal: the line of this epoch."""
+        if self.enabled and self.bar is not None and self.bar.disable:
+            print(f"{_epochs(trainer)}: {', '.join(self.facts(trainer))}", flush=True)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Close the bar."""
+        if self.bar is not None:
+            self.bar.set_postfix_str(", ".join(self.facts(trainer)))
+            self.bar.close()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Close the bar, so that the error stands on a line of its own."""
+        if self.bar is not None:
+            self.bar.close()
+
+    def facts(self, trainer: Trainer) -> list[str]:
+        """Images per second in this epoch, and what the model logged for the bar."""
+        speed = self.images / max(monotonic() - self.started, 1e-9)
+        metrics = trainer.progress_bar_metrics.items()
+        return [
+            f"{speed:,.0f} images/s",
+            *(f"{name.removeprefix('train/')} {value:.3g}" for name, value in metrics),
+        ]
+
+
+def _epochs(trainer: Trainer) -> str:
+    total = trainer.max_epochs if (trainer.max_epochs or -1) > 0 else "?"
+    return f"epoch {trainer.current_epoch + 1}/{total}"

@@ -1,0 +1,91 @@
+"""Checkpoints that say what they are. Reading one never runs code: torch's weights_only does it."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from lightning import LightningModule
+
+from lightning_gen import __version__
+from lightning_gen.errors import CheckpointError
+
+CLASS_KEY, VERSION_KEY = "lightning_gen/class", "lightning_gen/version"
+
+
+def describe(model: LightningModule) -> dict[str, str]:
+    """What a checkpoint holds besides Lightning's own entries: the model's class, our version."""
+    cls = type(model)
+    return {CLASS_KEY: f"{cls.__module__}.{cls.__qualname__}", VERSION_KEY: __version__}
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a Lightning checkpoint onto the CPU.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or no Lightning checkpoint.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"there is no checkpoint {path}")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, UnpicklingError, EOFError, KeyError, ValueError, OSError) as error:
+        raise CheckpointError(
+            f"{path} is no checkpoint, or a damaged one ({_gist(error)})"
+        ) from error
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+        raise CheckpointError(f"{path} is a file of torch's, but no Lightning checkpoint")
+    return checkpoint
+
+
+def load_model(path: str | Path, cls: type[LightningModule] | None = None) -> LightningModule:
+    """Make the model that a checkpoint holds, with its weights, in eval mode on the CPU.
+
+    Args:
+        path: a checkpoint of one of this package's models.
+        cls: the model's class; needed only for a model of your own, since a name in a file is no
+            reason to import code from elsewhere.
+
+    Raises:
+        CheckpointError: see `read_checkpoint`; or the class is not one of ours and not given.
+    """
+    checkpoint = read_checkpoint(path)
+    if cls is None:
+        module, _, name = checkpoint.get(CLASS_KEY, "").rpartition(".")
+        if not module.startswith("lightning_gen.models."):
+            known = f"{module}.{name}" if name else "a class that the file does not name"
+            raise CheckpointError(f"{path} holds {known}: load it with that class's own method")
+        cls = getattr(import_module(module), name)
+    try:
+        return cls.load_from_checkpoint(path, map_location="cpu").eval()
+    except TypeError as error:
+        raise CheckpointError(f"{path} does not fit {cls.__name__}: {_gist(error)}") from error
+
+
+def check_states(
+    model: LightningModule, checkpoint: dict[str, Any], networks: Sequence[str]
+) -> None:
+    """Compare the networks in a checkpoint with the model's, before the weights are loaded.
+
+    Raises:
+        CheckpointError: naming the first network whose tensors have other names or shapes.
+    """
+    saved, own = checkpoint["state_dict"], model.state_dict()
+    for network in networks:
+        shapes = [
+            {k: v.shape for k, v in state.items() if k.startswith(f"{network}.")}
+            for state in (saved, own)
+        ]
+        if shapes[0] != shapes[1]:
+            raise CheckpointError(
+                f"the checkpoint's {network} is another network than the model's: if it was "
+                f"trained with your own, pass {network}=... to load_from_checkpoint; if not, give "
+                "the model the arguments it was trained with"
+            )
+
+
+def _gist(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -1,0 +1,124 @@
+"""What is checked before it can go wrong: own networks when a model is made, the first batch."""
+
+from typing import Any
+from warnings import warn
+
+import torch
+from torch import Tensor, nn
+
+from lightning_gen.errors import ArgumentError, DataError
+from lightning_gen.sampling import evaluating
+from lightning_gen.types import Images, ImageShape, Labels, unpack
+
+
+def check_image_shape(image_shape: ImageShape) -> ImageShape:
+    """Three positive integers (channels, height, width), as a tuple.
+
+    Raises:
+        ArgumentError: it is something else.
+    """
+    shape = tuple(image_shape)
+    if len(shape) != 3 or any(not isinstance(size, int) or size < 1 for size in shape):
+        raise ArgumentError(
+            "image_shape",
+            f"must be (channels, height, width), three positive integers, but is {shape}",
+        )
+    return shape
+
+
+class BatchReader:
+    """Takes images and labels out of a batch, and checks the first one it sees.
+
+    Args:
+        image_shape: (channels, height, width) of the images the model was made for.
+    """
+
+    def __init__(self, image_shape: ImageShape) -> None:
+        self.image_shape = image_shape
+        self.checked = False
+
+    def __call__(self, batch: Any) -> tuple[Images, Labels | None]:
+        """Images (b, c, h, w) in [-1, 1], and labels (b,) or None.
+
+        Raises:
+            DataError: the first batch holds images of another shape, type or range.
+        """
+        x, labels = unpack(batch)
+        if not self.checked:
+            check_images(x, self.image_shape)
+            self.checked = True
+        return x, labels
+
+
+def check_images(x: Tensor, image_shape: ImageShape) -> None:
+    """Refuse images that the model was not made for, and say what to change.
+
+    Raises:
+        DataError: shape, type or range differ from float images (b, *image_shape) in [-1, 1].
+    """
+    if x.shape[1:] != image_shape:
+        raise DataError(
+            f"the data's images have the shape {tuple(x.shape[1:])} (channels, height, width), "
+            f"the model's {tuple(image_shape)}.\n"
+            f"Resize the images, or make the model with image_shape={tuple(x.shape[1:])}."
+        )
+    if not x.is_floating_point():
+        raise DataError(
+            f"images must be float in [-1, 1], but are {x.dtype}: scale them with x / 127.5 - 1."
+        )
+    low, high = (limit.item() for limit in x.detach().aminmax())
+    if not (low >= -1.001 and high <= 1.001):  # NaN fails every comparison
+        remedy = "x / 127.5 - 1" if low >= 0 and high > 2 else "Normalize(mean, std)"
+        raise DataError(
+            f"images must lie in [-1, 1], but the first batch spans [{low:g}, {high:g}]: "
+            f"scale them with {remedy}."
+        )
+    if low >= 0 and high > 0:
+        warn(
+            f"the first batch spans [{low:g}, {high:g}]; images in [0, 1] should be scaled to "
+            "[-1, 1] with 2 * x - 1, or the generator has to learn the offset.",
+            stacklevel=2,
+        )
+
+
+def check_players(
+    generator: nn.Module, discriminator: nn.Module, latent_dim: int, image_shape: ImageShape
+) -> None:
+    """Pass two latents through both players, to find what does not fit before training does.
+
+    Raises:
+        ArgumentError: naming the network, what it was given and what came out.
+    """
+    with evaluating(generator, discriminator):
+        z = torch.zeros(2, latent_dim, device=_device_of(generator))
+        x = _attempt("generator", generator, z)
+        if x.shape != (2, *image_shape):
+            raise ArgumentError(
+                "generator",
+                f"must map latents {tuple(z.shape)} to images {(2, *image_shape)}, "
+                f"but gives {tuple(x.shape)}",
+            )
+        scores = _attempt("discriminator", discriminator, x.to(_device_of(discriminator)))
+        if scores.ndim == 0 or len(scores) != 2:
+            raise ArgumentError(
+                "discriminator",
+                f"must give a score, or a map of scores, for each of {len(x)} images, "
+                f"but gives {tuple(scores.shape)}",
+            )
+    if isinstance(list(discriminator.modules())[-1], nn.Sigmoid):
+        raise ArgumentError(
+            "discriminator", "must give raw scores (logits): leave out the Sigmoid at its end"
+        )
+
+
+def _attempt(argument: str, network: nn.Module, inputs: Tensor) -> Tensor:
+    try:
+        return network(inputs)
+    except Exception as error:
+        raise ArgumentError(
+            argument, f"fails on an input of shape {tuple(inputs.shape)}: {error}"
+        ) from error
+
+
+def _device_of(network: nn.Module) -> torch.device:
+    return next((p.device for p in network.parameters()), torch.device("cpu"))

@@ -1,0 +1,80 @@
+"""What can be answered before torch is imported is answered here; the rest is passed on."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from lightning_gen import __version__, catalog
+from lightning_gen.cli.names import resolve
+from lightning_gen.errors import UserError
+
+COMMANDS = {
+    "fit": "train a model",
+    "validate": "measure a model on the validation images",
+    "test": "measure a model on the test images",
+    "predict": "save a model's answer to each test image",
+    "sample": "draw images from a checkpoint",
+    "list": "show models, data modules, callbacks and recipes",
+}
+HELP = f"""\
+usage: train.py COMMAND [FLAGS]
+
+{chr(10).join(f"  {name:10}{does}" for name, does in COMMANDS.items())}
+
+  train.py fit --config quickstart                    a recipe, see `train.py list`
+  train.py fit --model DCGAN --data MNISTDataModule   any model on any data
+  train.py fit --model DCGAN --model.latent_dim 64 …  every constructor argument is a flag
+  train.py sample CHECKPOINT --n 100                  more images
+
+  train.py COMMAND --help       all flags of a command
+  train.py fit --model.help DCGAN --data.help MNISTDataModule
+  --debug                       show the traceback of an error
+  --version                     {__version__}
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 0, or 1 for an error of the run, or 2 for one of usage."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in args
+    args = [arg for arg in args if arg != "--debug"]
+    try:
+        return _dispatch(args)
+    except Exception as error:
+        if debug:
+            raise
+        known = isinstance(error, UserError)
+        print(f"error: {error if known else _outline(error)}", file=sys.stderr)
+        return 2 if known else 1
+
+
+def _dispatch(args: list[str]) -> int:
+    if not args or args[0] in ("-h", "--help"):
+        print(HELP)
+    elif args[0] == "--version":
+        print(f"lightning_gen {__version__}")
+    elif args[0] == "list":
+        print("\n\n".join(map(_section, catalog.KINDS)))
+    elif args[0] not in COMMANDS:
+        raise UserError(f"there is no command {args[0]!r}; there are {', '.join(COMMANDS)}")
+    else:
+        sys.path.insert(0, os.getcwd())  # `--model my_file.MyGAN` works from either entry point
+        command, rest = args[0], args[1:]
+        if command == "sample":
+            from lightning_gen.cli.sample import run
+        else:
+            rest = resolve(rest)
+            from lightning_gen.cli.training import run
+        run([command, *rest])
+    return 0
+
+
+def _section(kind: str) -> str:
+    known = catalog.entries(kind)
+    width = max(map(len, known), default=0) + 2
+    return "\n".join([f"{kind}:", *(f"  {name:{width}}{line}" for name, line in known.items())])
+
+
+def _outline(error: Exception) -> str:
+    lines = str(error).strip().splitlines()[:8] or ["(no message)"]
+    return f"{type(error).__name__}: {chr(10).join(lines)}\n(--debug shows the traceback)"

@@ -1,0 +1,114 @@
+"""sample: images from a checkpoint, as a grid, as files, or as a folder to train on."""
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, cast
+
+import jsonargparse
+import torch
+from torchvision.utils import make_grid, save_image
+from tqdm import tqdm
+
+from lightning_gen.checkpoints import load_model
+from lightning_gen.cli.messages import flagged
+from lightning_gen.errors import CheckpointError, UserError, require_at_least
+from lightning_gen.files import whole
+from lightning_gen.protocols import Samples
+from lightning_gen.sampling import entropy
+from lightning_gen.types import Images, to_pixels
+
+CHUNK = 500  # images drawn at once: the i-th image depends on the seed and i, not on n
+
+
+def sample(
+    checkpoint: str,
+    n: int = 64,
+    out: str | None = None,
+    layout: Literal["grid", "files", "folder"] = "grid",
+    label: str = "generated",
+    columns: int | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    model: str | None = None,
+    force: bool = False,
+) -> None:
+    """Draw images from a trained model and write them as PNG.
+
+    Args:
+        checkpoint: the file that training wrote.
+        n: number of images.
+        out: file of the grid, or folder of the files; `samples.png` and `samples` by default.
+        layout: "grid" writes one picture; "files" one file per image, OUT/<seed>-<number>.png;
+            "folder" the layout of torchvision's ImageFolder, OUT/<label>/<seed>-<number>.png, so
+            that a data set can be extended with them.
+        label: name of the class folder in the layout "folder".
+        columns: images in a row of the grid; a square grid by default.
+        seed: the same seed draws the same images.
+        device: cpu, cuda or mps; the fastest there is by default.
+        model: class of a model of your own, as my_file.MyClass; ours are named in the checkpoint.
+        force: replace files that exist.
+
+    Raises:
+        UserError: the checkpoint cannot be read, cannot draw, or files would be replaced.
+    """
+    require_at_least(1, n=n)
+    require_at_least(0, seed=seed)
+    target = Path(out or ("samples.png" if layout == "grid" else "samples"))
+    folder = target / label if layout == "folder" else target
+    paths = (
+        [target]
+        if layout == "grid"
+        else [folder / f"{seed}-{number:06}.png" for number in range(n)]
+    )
+    existing = [path for path in paths if path.exists()]
+    if existing and not force:
+        raise UserError(f"{existing[0]} exists: choose another --out, or --force to replace it")
+
+    drawn = _load(checkpoint, model, device or _best_device())
+    if layout == "grid":
+        images = torch.cat([to_pixels(x).cpu() for x in _draw(drawn, n, seed)])
+        grid = make_grid(images, columns or round(n**0.5)) / 255
+        with whole(target) as path:
+            save_image(grid, path)
+    else:
+        numbered = iter(paths)
+        for x in tqdm(_draw(drawn, n, seed), total=-(-n // CHUNK), disable=not sys.stderr.isatty()):
+            for image in to_pixels(x).cpu() / 255:
+                with whole(next(numbered)) as path:
+                    save_image(image, path)
+    print(f"{n} images: {target}")
+
+
+def run(args: list[str]) -> None:
+    """Parse and run a command line that begins with `sample`."""
+    try:
+        jsonargparse.auto_cli(
+            sample, args=args[1:], prog="train.py sample", exit_on_error=False, allow_abbrev=False
+        )
+    except jsonargparse.ArgumentError as error:
+        raise UserError(flagged(str(error))) from error
+
+
+def _load(checkpoint: str, class_path: str | None, device: str) -> Samples:
+    cls = None
+    if class_path:
+        module, _, name = class_path.rpartition(".")
+        cls = getattr(import_module(module), name)
+    model = load_model(checkpoint, cls).to(device)
+    if not isinstance(model, Samples):
+        raise CheckpointError(f"{checkpoint} holds {type(model).__name__}, which cannot draw")
+    return cast(Samples, model)
+
+
+def _draw(model: Samples, n: int, seed: int) -> Iterator[Images]:
+    """Chunk by chunk."""
+    for start in range(0, n, CHUNK):
+        yield model.sample(CHUNK, seed=entropy(seed, start))[: n - start]
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -1,0 +1,170 @@
+"""fit, validate, test and predict: Lightning's own command line, with our defaults."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any, Literal
+
+import jsonargparse
+import torch
+from lightning import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+
+import lightning_gen.datamodules
+import lightning_gen.models  # noqa: F401 -- an imported class is known to --model by its name
+from lightning_gen.callbacks import ImageGrid, LossCurves, Progress
+from lightning_gen.checkpoints import read_checkpoint
+from lightning_gen.cli import runs
+from lightning_gen.cli.messages import flagged, hush
+from lightning_gen.cli.names import gives
+from lightning_gen.errors import ArgumentError, UserError
+from lightning_gen.files import whole
+from lightning_gen.types import ImageShape
+
+
+class TrainingCLI(LightningCLI):
+    """Lightning's command line, with a folder for each run and errors that name the flag."""
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        """Every mistake is an exception, and no flag may be abbreviated."""
+        return super().init_parser(**kwargs, exit_on_error=False, allow_abbrev=False)
+
+    def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """`--seed` beside Lightning's longer name for it."""
+        parser.add_argument(
+            "--seed_everything",
+            "--seed",
+            type=bool | int,
+            default=self.seed_everything_default,
+            help="Seed of weights and noise; two runs on a CPU with the same one are bit-equal.",
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """What every run has: pictures, checkpoints, a logger by its short name."""
+        parser.add_argument(
+            "--logger",
+            type=Literal["csv", "tensorboard", "wandb"],
+            default="csv",
+            help="Where metrics go; --trainer.logger takes any logger of Lightning's instead.",
+        )
+        parser.add_lightning_class_args(ImageGrid, "grid")
+        parser.add_lightning_class_args(LossCurves, "curves")
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.set_defaults({"checkpoint.save_last": True})
+        if not gives(sys.argv[1:], "model.image_shape"):
+            parser.link_arguments(
+                "data", "model.init_args.image_shape", _image_shape, apply_on="instantiate"
+            )
+
+    def _parse_ckpt_path(self) -> None:
+        """Read the checkpoint before anything is built; it does not override any flag."""
+        path = self.config[self.config.subcommand].ckpt_path
+        if path and path not in ("last", "best", "hpc", "registry"):
+            read_checkpoint(path)
+
+    def before_instantiate_classes(self) -> None:
+        """Make the run's folder, and have everything that writes write there."""
+        self.started = monotonic()
+        config = self.config[self.subcommand]
+        self.folder = runs.new_folder(str(self.subcommand), config)
+        if runs.is_first_process():
+            with whole(self.folder / "config.yaml") as path:
+                self._parser(self.subcommand).save(config, path, skip_none=False)
+        config.trainer.default_root_dir = str(self.folder)
+        config.checkpoint.dirpath = config.checkpoint.dirpath or str(self.folder / "checkpoints")
+        if config.trainer.logger in (None, True):
+            config.trainer.logger = runs.logger(config.logger, self.folder)
+
+    def instantiate_classes(self) -> None:
+        """Build everything; if that fails, the run has not begun and leaves no folder behind."""
+        try:
+            with self._naming_flags():
+                super().instantiate_classes()
+        except Exception:
+            if runs.is_first_process():
+                shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        with self._naming_flags():
+            super()._run_subcommand(subcommand)
+
+    @contextmanager
+    def _naming_flags(self) -> Iterator[None]:
+        """Find our own error behind the ones wrapped around it, and the flag it is about."""
+        try:
+            yield
+        except Exception as error:
+            cause: BaseException | None = error
+            while cause and not isinstance(cause, UserError):
+                cause = cause.__cause__ or cause.__context__
+            if cause is None:
+                raise
+            if not isinstance(cause, ArgumentError):
+                raise cause from error
+            config = self.config[self.subcommand]
+            owner = "data" if cause.argument in config.data.init_args else "model"
+            raise UserError(f"--{owner}.{cause}") from error
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Add the progress bar, unless it is switched off."""
+        trainer_config = self.config_init[self.subcommand].trainer
+        if trainer_config.enable_progress_bar is not False:
+            trainer_config.callbacks = [*(trainer_config.callbacks or []), Progress()]
+        return super().instantiate_trainer(**kwargs)
+
+    def after_fit(self) -> None:
+        """Say where everything lies, and how to go on."""
+        if self.trainer.is_global_zero:
+            saved = [
+                callback.last_model_path
+                for callback in self.trainer.checkpoint_callbacks
+                if isinstance(callback, ModelCheckpoint) and callback.last_model_path
+            ]
+            time = runs.duration(monotonic() - self.started)
+            print(f"\nTrained for {self.trainer.global_step:,} batches in {time}.")
+            print(runs.summary(self.folder, runs.relative(saved[0]) if saved else None))
+
+    def after_predict(self) -> None:
+        """Save the predictions, in the order of the images."""
+        predictions = self.trainer.predict_loop.predictions
+        if self.trainer.is_global_zero and predictions:
+            with whole(self.folder / "predictions.pt") as path:
+                torch.save(torch.cat(predictions), path)
+            print(f"\nPredictions: {self.folder / 'predictions.pt'}")
+
+
+def run(args: list[str]) -> None:
+    """Parse and run a command line that begins with fit, validate, test or predict.
+
+    Raises:
+        UserError: the command line is wrong, or something outside the code is.
+    """
+    hush()
+    try:
+        sys.argv[1:] = args  # Lightning starts further processes with this command line
+        TrainingCLI(
+            LightningModule,
+            LightningDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            save_config_callback=None,
+            seed_everything_default=0,
+            auto_configure_optimizers=False,  # --optimizer would replace the models' own pair
+            load_from_checkpoint_support=False,  # checkpoints hold plain arguments instead
+        )
+    except jsonargparse.ArgumentError as error:
+        raise UserError(flagged(str(error))) from error
+
+
+def _image_shape(data: LightningDataModule) -> ImageShape:
+    try:
+        return data.image_shape  # type: ignore[attr-defined]
+    except AttributeError as error:
+        raise UserError(
+            f"{type(data).__name__} has no attribute image_shape: "
+            "give the model --model.image_shape '[channels, height, width]'"
+        ) from error

@@ -1,0 +1,5 @@
+"""Data modules; importing this package makes each known to `--data` by its name."""
+
+from lightning_gen.datamodules.mnist import MNISTDataModule
+
+__all__ = ["MNISTDataModule"]

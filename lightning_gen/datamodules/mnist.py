@@ -1,0 +1,130 @@
+"""Handwritten digits, LeCun et al. (1998): the full set, or 12,000 of them without a download."""
+
+import hashlib
+from io import BytesIO
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+from torchvision.datasets import MNIST
+
+from lightning_gen.datamodules.tensors import TensorDataModule, TensorImages
+from lightning_gen.errors import ArgumentError, DataError, require_at_least
+
+BUNDLE = Path(__file__).parent / "mnist_12k.npz"  # made by scripts/build_mnist_12k.py
+BUNDLE_SHA256 = "0007dacebb5cdcaee8b70d514f0e2fd3a669afc1357d98a9eea69f8b0982da7d"
+
+
+class MNISTDataModule(TensorDataModule):
+    """MNIST: 60,000 training and 10,000 test digits, or a bundled 10,000 and 2,000 of them.
+
+    Validation digits are held out of the training digits; the official test split is never
+    trained on.
+
+    Args:
+        subset: "full" reads torchvision's MNIST from `root`, and downloads it if it is not there;
+            "12k" ships with the package and needs no network.
+        root: the folder that holds MNIST/raw.
+        batch_size: images per batch and process.
+        image_size: 28, or 32 with a black border of 2 pixels.
+        val_split: the share of the training digits that is held out for validation, or their
+            number.
+        seed: of the split and of the order of the training images.
+        num_workers: loader processes; 0 is fastest, since the digits are in memory.
+
+    Raises:
+        ArgumentError: an argument is out of its range.
+        DataError: the digits cannot be read or downloaded.
+    """
+
+    num_classes = 10
+
+    def __init__(
+        self,
+        subset: Literal["full", "12k"] = "full",
+        root: str = "data",
+        batch_size: int = 64,
+        image_size: Literal[28, 32] = 28,
+        val_split: float = 0.1,
+        seed: int = 0,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__(batch_size, num_workers, seed)
+        require_at_least(1, batch_size=batch_size)
+        require_at_least(0, val_split=val_split, num_workers=num_workers, seed=seed)
+        if subset not in ("full", "12k"):
+            raise ArgumentError("subset", f"must be 'full' or '12k', but is {subset!r}")
+        if image_size not in (28, 32):
+            raise ArgumentError("image_size", f"must be 28 or 32, but is {image_size}")
+        self.subset, self.root, self.val_split = subset, root, val_split
+        self.image_shape = (1, image_size, image_size)
+        self.save_hyperparameters()
+
+    def prepare_data(self) -> None:
+        """Download the full set if `root` does not hold it; called in one process only."""
+        if self.subset == "full":
+            _download(self.root)
+
+    def setup(self, stage: str) -> None:
+        """Read the digits once, and split them."""
+        if hasattr(self, "train_set"):
+            return
+        (digits, labels), test = _bundle() if self.subset == "12k" else _full(self.root)
+        held_out = int(self.val_split if self.val_split >= 1 else self.val_split * len(digits))
+        if len(digits) - held_out < self.batch_size:
+            raise ArgumentError(
+                "batch_size",
+                f"is {self.batch_size}, but there are {max(len(digits) - held_out, 0)} training "
+                f"digits: {held_out} of {len(digits)} are held out by val_split={self.val_split}",
+            )
+        order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(self.seed))
+        data = TensorImages(self._sized(digits), labels)
+        self.train_set = data.subset(order[held_out:])
+        self.val_set = data.subset(order[:held_out])
+        self.test_set = TensorImages(self._sized(test[0]), test[1])
+
+    def _sized(self, digits: Tensor) -> Tensor:
+        border = (self.image_shape[1] - 28) // 2
+        return pad(digits, [border] * 4).unsqueeze(1)  # (n, 28, 28) -> (n, 1, size, size)
+
+
+Split = tuple[Tensor, Tensor]
+
+
+def _bundle() -> tuple[Split, Split]:
+    content = BUNDLE.read_bytes()
+    if hashlib.sha256(content).hexdigest() != BUNDLE_SHA256:
+        raise DataError(
+            f"the bundled digits are damaged: {BUNDLE} has another checksum than the one it was "
+            "made with.\nReinstall lightning_gen, or use --data.subset full."
+        )
+    arrays = {k: torch.from_numpy(v) for k, v in np.load(BytesIO(content)).items()}
+    train, test = (
+        (arrays[f"{split}_digits"], arrays[f"{split}_labels"].long()) for split in ("train", "test")
+    )
+    return train, test
+
+
+def _full(root: str) -> tuple[Split, Split]:
+    try:
+        sets = [MNIST(root, train=train) for train in (True, False)]
+    except (RuntimeError, ValueError, AssertionError, OSError) as error:
+        raise DataError(
+            f"cannot read MNIST in {Path(root) / 'MNIST' / 'raw'}: {error}\n"
+            "Delete that folder to have it downloaded again, or use --data.subset 12k."
+        ) from error
+    train, test = ((data.data, data.targets) for data in sets)
+    return train, test
+
+
+def _download(root: str) -> None:
+    try:
+        MNIST(root, download=True)
+    except (RuntimeError, OSError) as error:  # URLError is an OSError
+        raise DataError(
+            f"MNIST is not in {root}, and downloading it failed: {' '.join(str(error).split())}\n"
+            "--data.subset 12k works offline; --data.root names a folder that holds MNIST/raw."
+        ) from error

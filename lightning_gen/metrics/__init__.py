@@ -1,0 +1,1 @@
+"""Metrics of generated images. torchmetrics' own come first; what it lacks will live here."""

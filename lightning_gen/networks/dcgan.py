@@ -1,0 +1,90 @@
+"""The strided convolutions of Radford et al. (2015), https://arxiv.org/abs/1511.06434."""
+
+from itertools import pairwise
+
+from torch import nn
+
+from lightning_gen.errors import ArgumentError
+from lightning_gen.types import ImageShape
+
+SIZES = tuple(base << n for n in range(2, 7) for base in (4, 5, 6, 7) if base << n <= 256)
+
+
+class DCGANGenerator(nn.Sequential):
+    """Latents (b, latent_dim) to images (b, *image_shape): project, then double up to size.
+
+    `width` is the number of channels next to the image; it doubles with each halving of the size,
+    up to 8 times the width.
+    """
+
+    def __init__(self, latent_dim: int, image_shape: ImageShape, width: int) -> None:
+        (height, size), channels = _pyramid(image_shape, width)
+        channels.reverse()  # from the smallest map to the image
+        super().__init__(
+            nn.Linear(latent_dim, channels[0] * height * size, bias=False),
+            nn.Unflatten(1, (channels[0], height, size)),
+            nn.BatchNorm2d(channels[0]),
+            nn.ReLU(inplace=True),
+            *(
+                layer
+                for before, after in pairwise(channels)
+                for layer in (
+                    nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False),
+                    nn.BatchNorm2d(after),
+                    nn.ReLU(inplace=True),
+                )
+            ),
+            nn.ConvTranspose2d(channels[-1], image_shape[0], 4, 2, 1),
+            nn.Tanh(),
+        )
+        _initialise(self)
+
+
+class DCGANDiscriminator(nn.Sequential):
+    """Images (b, c, h, w) to logits (b, 1): halve the size, double the channels, then decide."""
+
+    def __init__(self, image_shape: ImageShape, width: int) -> None:
+        (height, size), channels = _pyramid(image_shape, width)
+        super().__init__(
+            nn.Conv2d(image_shape[0], channels[0], 4, 2, 1),
+            nn.LeakyReLU(0.2, inplace=True),
+            *(
+                layer
+                for before, after in pairwise(channels)
+                for layer in (
+                    nn.Conv2d(before, after, 4, 2, 1, bias=False),
+                    nn.BatchNorm2d(after),
+                    nn.LeakyReLU(0.2, inplace=True),
+                )
+            ),
+            nn.Flatten(),
+            nn.Linear(channels[-1] * height * size, 1),
+        )
+        _initialise(self)
+
+
+def _pyramid(image_shape: ImageShape, width: int) -> tuple[tuple[int, int], list[int]]:
+    """The smallest feature map's height and width, and the channels from the image inwards."""
+    _, *sides = image_shape
+    halvings = min(sides).bit_length() - 3  # leaves 4 to 7 pixels on the shorter side
+    if not 16 <= min(sides) <= max(sides) <= 256 or any(side % 2**halvings for side in sides):
+        raise ArgumentError(
+            "image_shape",
+            f"{tuple(image_shape)} does not fit: DCGAN halves the sides down to 4 to 7 pixels.\n"
+            f"Sizes that fit: {', '.join(map(str, SIZES))}. Resize or pad the images.",
+        )
+    height, size = (side >> halvings for side in sides)
+    return (height, size), [width * min(2**i, 8) for i in range(halvings)]
+
+
+def _initialise(network: nn.Module) -> None:
+    """All weights from N(0, 0.02) (sec. 4); batch norm's scale around 1, every bias 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, 0.0, 0.02)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, 0.02)
+        else:
+            continue
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

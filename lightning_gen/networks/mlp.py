@@ -1,0 +1,59 @@
+"""The multilayer perceptrons of Goodfellow et al. (2014), sec. 5."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import prod
+
+from torch import Tensor, nn
+
+from lightning_gen.types import ImageShape
+
+
+class MLPGenerator(nn.Sequential):
+    """Latents (b, latent_dim) to images (b, *image_shape): rectified layers, then tanh."""
+
+    def __init__(self, latent_dim: int, image_shape: ImageShape, widths: Sequence[int]) -> None:
+        sizes = (latent_dim, *widths)
+        hidden = [
+            layer
+            for before, after in pairwise(sizes)
+            for layer in (nn.Linear(before, after), nn.ReLU())
+        ]
+        pixels = nn.Linear(sizes[-1], prod(image_shape))
+        super().__init__(*hidden, pixels, nn.Tanh(), nn.Unflatten(1, image_shape))
+
+
+class Maxout(nn.Module):
+    """The largest of several affine maps, unit by unit: Goodfellow et al. (2013), eq. 2."""
+
+    def __init__(self, in_features: int, out_features: int, pieces: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(in_features, pieces * out_features)
+        self.pieces = pieces
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (
+            self.linear(x).unflatten(1, (self.pieces, -1)).amax(1)
+        )  # (b, pieces, out) -> (b, out)
+
+
+class MLPDiscriminator(nn.Sequential):
+    """Images (b, c, h, w) to logits (b, 1): maxout layers with dropout.
+
+    `pieces=1`, where a maximum would leave the layers linear, takes LeakyReLU 0.2 instead.
+    """
+
+    def __init__(
+        self, image_shape: ImageShape, widths: Sequence[int], pieces: int, dropout: float
+    ) -> None:
+        layers: list[nn.Module] = [nn.Flatten()]
+        size = prod(image_shape)
+        for width in widths:
+            unit = (
+                [Maxout(size, width, pieces)]
+                if pieces > 1
+                else [nn.Linear(size, width), nn.LeakyReLU(0.2)]
+            )
+            layers += [*unit, nn.Dropout(dropout)] if dropout > 0 else unit
+            size = width
+        super().__init__(*layers, nn.Linear(size, 1))

@@ -1,0 +1,36 @@
+"""What a model can be asked for, whatever it is. Callbacks and metrics see only these."""
+
+from typing import Protocol, runtime_checkable
+
+from lightning_gen.types import Images, Latents
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """Draws images from nothing but noise."""
+
+    def sample(self, n: int, seed: int | None = None) -> Images:
+        """Draw n images; the same ones whenever the same seed is given."""
+        ...
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """Maps images to codes and back."""
+
+    def encode(self, x: Images) -> Latents: ...
+    def decode(self, z: Latents) -> Images: ...
+
+
+@runtime_checkable
+class Reconstructs(Protocol):
+    """Gives back an image after a passage through the model."""
+
+    def reconstruct(self, x: Images) -> Images: ...
+
+
+@runtime_checkable
+class Translates(Protocol):
+    """Maps images of one domain to another."""
+
+    def translate(self, x: Images) -> Images: ...

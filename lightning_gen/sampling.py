@@ -1,0 +1,46 @@
+"""Drawing from a model without leaving a trace in its training."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+
+import numpy as np
+import torch
+from torch import nn
+
+_calls = count()
+
+
+def entropy(*key: int) -> int:
+    """A 64-bit seed made of several numbers; any other key gives an unrelated seed."""
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
+
+
+@contextmanager
+def evaluating(*networks: nn.Module) -> Iterator[None]:
+    """Run networks in eval mode without gradients, then give every submodule its mode back."""
+    modes = {module: module.training for network in networks for module in network.modules()}
+    for network in networks:
+        network.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+@contextmanager
+def drawing(model: nn.Module, device: torch.device, seed: int | None = None) -> Iterator[None]:
+    """Evaluate `model` with random numbers of its own, then put torch's random state back.
+
+    Args:
+        model: the model to draw from.
+        device: where it lives.
+        seed: fixes the random numbers inside; without one they differ from call to call, and
+            follow from `torch.initial_seed()`, so a seeded program repeats them.
+    """
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices), evaluating(model):
+        torch.manual_seed(entropy(torch.initial_seed(), next(_calls)) if seed is None else seed)
+        yield

@@ -1,0 +1,70 @@
+"""What crosses module boundaries, and the one place that says what an image is.
+
+An image is channels first, float, in [-1, 1]; data sets hold the same image as uint8 in [0, 255].
+The shapes are checked where jaxtyping is installed, as in the tests; elsewhere they cost nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+else:
+    try:
+        from jaxtyping import Float, Int
+    except ImportError:
+
+        class Float:  # noqa: D101
+            def __class_getitem__(cls, item: tuple[type, str]) -> type:
+                return item[0]
+
+        Int = Float
+
+Images = Float[Tensor, "b c h w"]
+Latents = Float[Tensor, "b d"]
+Labels = Int[Tensor, " b"]
+Logits = Float[Tensor, "b *patches"]  # one raw score per image, or one per patch
+Scalar = Float[Tensor, ""]
+Batch = Tensor | Sequence[Tensor] | Mapping[str, Tensor]  # x, (x, y) or {"image": x, "label": y}
+ImageShape = tuple[int, int, int]  # channels, height, width
+
+
+def to_images(pixels: Tensor) -> Images:
+    """Bytes in [0, 255] to images in [-1, 1]."""
+    return pixels.to(torch.get_default_dtype()).div_(127.5).sub_(1)
+
+
+def to_pixels(x: Tensor) -> Tensor:
+    """Images in [-1, 1] to bytes in [0, 255], rounded and clamped; inverse of `to_images`."""
+    return x.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def unpack(batch: Any) -> tuple[Images, Labels | None]:
+    """Images and labels of a batch in any of the usual forms; labels are None where it has none.
+
+    Raises:
+        TypeError: the batch is neither x, nor (x, ...), nor a mapping with the key "image".
+    """
+    match batch:
+        case Tensor():
+            return batch, None
+        case {"image": Tensor() as x}:
+            return x, batch.get("label")
+        case [Tensor() as x]:
+            return x, None
+        case [Tensor() as x, y, *_]:
+            return x, y if isinstance(y, Tensor) else None
+    raise TypeError(
+        f"a batch must be images x, (x, y) or {{'image': x, 'label': y}}, but is {_outline(batch)}"
+    )
+
+
+def _outline(batch: Any) -> str:
+    if isinstance(batch, Mapping):
+        return f"a mapping with the keys {', '.join(map(repr, batch))}"
+    if isinstance(batch, Sequence):
+        return f"a {type(batch).__name__} of {', '.join(type(item).__name__ for item in batch)}"
+    return f"a {type(batch).__name__}"
