@@ -13,6 +13,7 @@ from lightning_gen import __version__
 from lightning_gen.errors import CheckpointError
 
 CLASS_KEY, VERSION_KEY = "lightning_gen/class", "lightning_gen/version"
+SEED_KEY = "lightning_gen/seed"  # of the noise in training
 
 
 def describe(model: LightningModule) -> dict[str, str]:
@@ -32,10 +33,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise CheckpointError(f"there is no checkpoint {path}")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, UnpicklingError, EOFError, KeyError, ValueError, OSError) as error:
-        raise CheckpointError(
-            f"{path} is no checkpoint, or a damaged one ({_gist(error)})"
-        ) from error
+    except UnpicklingError as error:
+        raise CheckpointError(f"{path} is no checkpoint: torch cannot read it as data") from error
+    except (RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged: {_gist(error)}") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise CheckpointError(f"{path} is a file of torch's, but no Lightning checkpoint")
     return checkpoint

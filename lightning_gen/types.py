@@ -42,7 +42,7 @@ def to_pixels(x: Tensor) -> Tensor:
     return x.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def unpack(batch: Any) -> tuple[Images, Labels | None]:
+def unpack(batch: Any) -> tuple[Tensor, Tensor | None]:
     """Images and labels of a batch in any of the usual forms; labels are None where it has none.
 
     Raises:

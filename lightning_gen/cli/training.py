@@ -72,7 +72,7 @@ class TrainingCLI(LightningCLI):
         self.folder = runs.new_folder(str(self.subcommand), config)
         if runs.is_first_process():
             with whole(self.folder / "config.yaml") as path:
-                self._parser(self.subcommand).save(config, path, skip_none=False)
+                self._parser(self.subcommand).save(config, path, skip_unset=False)
         config.trainer.default_root_dir = str(self.folder)
         config.checkpoint.dirpath = config.checkpoint.dirpath or str(self.folder / "checkpoints")
         if config.trainer.logger in (None, True):

@@ -121,6 +121,9 @@ def _full(root: str) -> tuple[Split, Split]:
 
 
 def _download(root: str) -> None:
+    raw = Path(root, "MNIST", "raw")
+    if all((raw / Path(name).stem).is_file() for name, _ in MNIST.resources):
+        return
     try:
         MNIST(root, download=True)
     except (RuntimeError, OSError) as error:  # URLError is an OSError

@@ -97,7 +97,7 @@ class TensorDataModule(LightningDataModule):
     def _loader(self, data: TensorImages, **kwargs: Any) -> DataLoader[Batch]:
         return DataLoader(
             data,
-            self.batch_size,
+            batch_size=self.batch_size,
             collate_fn=as_it_is,
             num_workers=self.num_workers,
             pin_memory=torch.cuda.is_available(),

@@ -1,26 +1,17 @@
 """The adversarial game of Goodfellow et al. (2014), https://arxiv.org/abs/1406.2661."""
 
-from abc import ABC
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, cast
-
 import torch
-from lightning import LightningModule
-from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
-from lightning_gen.checkpoints import check_states, describe
-from lightning_gen.checks import BatchReader
 from lightning_gen.errors import require_at_least
 from lightning_gen.losses import ADVERSARIAL_LOSSES, Adversarial
-from lightning_gen.optimization import Objective, OptimizerName, descent, make_optimizer
+from lightning_gen.models.game import Game
+from lightning_gen.optimization import OptimizerName
 from lightning_gen.sampling import drawing
-from lightning_gen.types import Batch, Images, ImageShape, Latents, Logits, Scalar
+from lightning_gen.types import Batch, Images, ImageShape, Latents, Logits
 
 
-class AdversarialModel(LightningModule, ABC):
+class AdversarialModel(Game):
     """Algorithm 1 of the paper, for any networks, losses and condition.
 
     A variant passes its networks here, and may say what a batch holds (`split`) and how fakes are
@@ -34,17 +25,14 @@ class AdversarialModel(LightningModule, ABC):
         discriminator: maps images and c to raw scores, one per image or one per patch.
         adversarial: the two players' losses, a key of `ADVERSARIAL_LOSSES`.
         k: discriminator steps per generator step, each on a fresh minibatch.
-        optimizer: for both players.
         lr: learning rate of both players.
+        optimizer: "adam" or "sgd", for both players.
         betas: Adam's momentum coefficients.
         momentum: SGD's momentum.
 
     Raises:
         ArgumentError: an argument is out of its range.
     """
-
-    generator: nn.Module
-    discriminator: nn.Module
 
     def __init__(
         self,
@@ -60,16 +48,16 @@ class AdversarialModel(LightningModule, ABC):
         betas: tuple[float, float] = (0.5, 0.999),
         momentum: float = 0.5,
     ) -> None:
-        super().__init__()
+        super().__init__(image_shape, optimizer=optimizer, lr=lr, betas=betas, momentum=momentum)
         require_at_least(1, k=k)
-        require_at_least(0, lr=lr, momentum=momentum)
-        self.automatic_optimization = False
         self.generator, self.discriminator = generator, discriminator
         self.adversarial = ADVERSARIAL_LOSSES[adversarial]
         self.latent_dim, self.k = latent_dim, k
-        self.optimizer_settings = (optimizer, lr, betas, momentum)
-        self.read = BatchReader(image_shape)
-        self.reports: dict[str, Scalar] = {}
+
+    @property
+    def players(self) -> dict[str, nn.Module]:
+        """D moves first, and at every batch."""
+        return {"d": self.discriminator, "g": self.generator}
 
     def split(self, batch: Batch) -> tuple[Images, tuple[Tensor, ...]]:
         """Real images x and their condition c."""
@@ -77,7 +65,7 @@ class AdversarialModel(LightningModule, ABC):
         return x, ()
 
     def generate(self, n: int, *c: Tensor) -> Images:
-        """Draw n fakes, new ones at every call."""
+        """Draw n fakes G(z, c), new ones at every call."""
         return self.generator(self.latents(n), *c)
 
     def latents(self, n: int) -> Latents:
@@ -96,36 +84,9 @@ class AdversarialModel(LightningModule, ABC):
             loss["adversarial"] = self.adversarial.discriminator(real_score, fake_score)
             loss.observe(real_score=real_score, fake_score=fake_score)
 
-        if (self.trainer.fit_loop.total_batch_idx + 1) % self.k == 0:
+        if self.batches % self.k == 0:
             with self.descent("g") as loss:
                 loss["adversarial"] = self.adversarial.generator(D(self.generate(len(x), *c)))
-
-    @contextmanager
-    def descent(self, player: str) -> Iterator[Objective]:
-        """One step of one player, "d" or "g", while the other rests; its terms are remembered.
-
-        D moves at every batch, so its steps are the ones that count as `global_step`.
-        """
-        optimizers = cast(list[LightningOptimizer], self.optimizers())
-        optimizer = optimizers[list(self.players).index(player)]
-        resting = [network for name, network in self.players.items() if name != player]
-        with descent(self, optimizer, resting=resting, counted=player == "d") as objective:
-            yield objective
-        for name, term in objective.report().items():
-            self.reports[f"train/{player}/{name}"] = term
-
-    @property
-    def players(self) -> dict[str, nn.Module]:
-        """Both networks, in the order of their optimizers."""
-        return {"d": self.discriminator, "g": self.generator}
-
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Log the latest terms every n steps: at every step, it would cost more than a small D."""
-        trainer: Any = self.trainer
-        every = trainer.log_every_n_steps
-        if trainer.fast_dev_run or (every and trainer.global_step % every == 0):
-            for name, value in self.reports.items():
-                self.log(name, value, prog_bar=name.endswith("/loss"))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """D's loss and scores on held-out images; D(x) below its training value is overfitting."""
@@ -137,11 +98,9 @@ class AdversarialModel(LightningModule, ABC):
 
     def _evaluate(self, batch: Batch, batch_idx: int, stage: str) -> None:
         x, c = self.split(batch)
-        with drawing(self, self.device, seed=batch_idx):  # the same fakes' noise in every epoch
-            real, fake = (
-                self.discriminator(x, *c),
-                self.discriminator(self.generate(len(x), *c), *c),
-            )
+        with drawing(self, self.device, seed=batch_idx):  # the same noise in every epoch
+            real = self.discriminator(x, *c)
+            fake = self.discriminator(self.generate(len(x), *c), *c)
         values = {
             "adversarial": self.adversarial.discriminator(real, fake),
             "real_score": real.float().mean(),
@@ -157,18 +116,3 @@ class AdversarialModel(LightningModule, ABC):
     def forward(self, z: Latents, *c: Tensor) -> Images:
         """G(z, c)."""
         return self.generator(z, *c)
-
-    def configure_optimizers(self) -> list[Optimizer]:
-        """One optimizer a player."""
-        return [
-            make_optimizer(player.parameters(), *self.optimizer_settings)
-            for player in self.players.values()
-        ]
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Name the class in the file, so that the file alone says how to load it."""
-        checkpoint.update(describe(self))
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Say which network differs, before torch lists every tensor that does."""
-        check_states(self, checkpoint, ("generator", "discriminator"))

@@ -1,0 +1,101 @@
+"""Small models and data that every test file uses, and no network."""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from jaxtyping import install_import_hook
+from lightning import LightningModule, Trainer, seed_everything
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import tests.typecheck  # noqa: F401 -- the hook below names it
+
+with install_import_hook("lightning_gen", "tests.typecheck.check"):
+    import lightning_gen.callbacks
+    import lightning_gen.cli.sample
+    import lightning_gen.cli.training  # noqa: F401
+    from lightning_gen import DCGAN, GAN
+
+SHAPE = (1, 16, 16)
+
+
+def small_gan(**kwargs: Any) -> GAN:
+    return GAN(
+        **{
+            "image_shape": SHAPE,
+            "latent_dim": 4,
+            "generator_widths": (16,),
+            "discriminator_widths": (16,),
+        }
+        | kwargs
+    )
+
+
+def small_dcgan(**kwargs: Any) -> DCGAN:
+    return DCGAN(**{"image_shape": SHAPE, "latent_dim": 4, "width": 4} | kwargs)
+
+
+MODELS = {"gan": small_gan, "dcgan": small_dcgan}
+
+
+def images(n: int = 32, shape: tuple[int, int, int] = SHAPE) -> Tensor:
+    return torch.rand(n, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def loader(x: Tensor | None = None, batch_size: int = 8) -> DataLoader:
+    x = images() if x is None else x
+    return DataLoader(TensorDataset(x, torch.arange(len(x)) % 4), batch_size=batch_size)
+
+
+def state(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of every parameter and buffer."""
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.fixture
+def fit(tmp_path: Path) -> Callable[..., Trainer]:
+    """Train on random images, with nothing written unless a flag asks for it."""
+
+    def fit(model: LightningModule, data: Any = None, **flags: Any) -> Trainer:
+        defaults = {
+            "accelerator": "cpu",
+            "max_epochs": 2,
+            "default_root_dir": tmp_path,
+            "logger": False,
+            "enable_checkpointing": False,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+            "log_every_n_steps": 1,
+        }
+        val = flags.pop("val", None)
+        trainer = Trainer(**defaults | flags)
+        trainer.fit(model, loader() if data is None else data, val)
+        return trainer
+
+    return fit
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    seed_everything(0)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse every connection that leaves this machine."""
+    connect = socket.socket.connect
+
+    def local_only(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "localhost", "::1"):
+            raise OSError(f"a test tried to reach {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", local_only)

@@ -1,0 +1,166 @@
+"""Laws of the callbacks: they show the training and leave it as it is."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning import LightningModule, Trainer, seed_everything
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from PIL import Image
+from torch import Tensor
+
+from lightning_gen import ImageGrid, LossCurves, Progress
+from lightning_gen.errors import ArgumentError
+from tests.conftest import images, loader, same, small_dcgan, small_gan, state
+
+Fit = Callable[..., Trainer]
+
+
+class Mirror(LightningModule):
+    """A foreign model: turns images around, with noise, and learns nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        return self.weight.square()
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        pass
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        assert not self.training
+        return -x + 0 * torch.rand(())
+
+    def translate(self, x: Tensor) -> Tensor:
+        return x.flip(-1)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+class PictureLogger(CSVLogger):
+    """Shows pictures as W&B's logger does, in a list."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.shown: list[tuple[str, int | None]] = []
+
+    def log_image(self, key: str, images: list[Any], step: int | None = None) -> None:
+        self.shown.append((key, step))
+
+
+def pixels(path: Path) -> Tensor:
+    return torch.frombuffer(bytearray(Image.open(path).convert("L").tobytes()), dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("make", [small_gan, small_dcgan])
+def test_training_is_bit_equal_with_and_without_callbacks(fit: Fit, make: Any) -> None:
+    runs = []
+    for callbacks in ([], [ImageGrid(n=4, every_n_batches=1), LossCurves()]):
+        seed_everything(0)
+        model = make()
+        fit(model, callbacks=callbacks)
+        runs.append(state(model))
+    assert same(*runs)
+
+
+def test_the_same_latents_are_drawn_each_time(fit: Fit, tmp_path: Path) -> None:
+    fit(small_gan(lr=0.0), callbacks=[ImageGrid(n=6, columns=3)])
+    paths = sorted((tmp_path / "images" / "samples").iterdir())
+    assert [path.name for path in paths] == ["step-00000004.png", "step-00000008.png"]
+    assert torch.equal(*map(pixels, paths))
+    assert Image.open(paths[0]).size == (3 * (16 + 2) + 2, 2 * (16 + 2) + 2)
+
+
+def test_grids_come_every_n_batches(fit: Fit, tmp_path: Path) -> None:
+    fit(small_gan(), callbacks=[ImageGrid(n=1, every_n_batches=3, every_n_epochs=0)])
+    names = {path.name for path in (tmp_path / "images" / "samples").iterdir()}
+    assert names == {"step-00000003.png", "step-00000006.png"}
+
+
+def test_foreign_models_are_drawn_by_what_they_can_do(fit: Fit, tmp_path: Path) -> None:
+    grid = ImageGrid(n=10, columns=4)
+    fit(Mirror(), callbacks=[grid], val=loader(), max_epochs=1)
+    assert {path.name for path in (tmp_path / "images").iterdir()} == {
+        "reconstructions",
+        "translations",
+    }
+    assert torch.equal(grid.x, images()[:10])
+    rows = dict(grid.grids(Mirror().eval()))["reconstructions"].split(4)
+    assert torch.equal(rows[0], images()[:4])
+    assert torch.allclose(rows[1], -images()[:4])
+    assert torch.equal(rows[2], images()[4:8])
+    assert len(rows) == 4
+
+
+def test_pictures_reach_loggers_at_their_batch(fit: Fit, tmp_path: Path) -> None:
+    pictures, boards = PictureLogger(tmp_path), TensorBoardLogger(tmp_path)
+    fit(small_gan(k=2), callbacks=[ImageGrid(n=2)], logger=[pictures, boards])
+    assert pictures.shown == [("images/samples", 4), ("images/samples", 8)]
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(boards.log_dir).Reload()
+    assert [event.step for event in events.Images("images/samples")] == [4, 8]
+
+
+def test_only_the_first_process_draws(fit: Fit, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(Trainer, "is_global_zero", False)
+    fit(small_gan(), callbacks=[ImageGrid(n=2), LossCurves()])
+    assert not (tmp_path / "images").exists()
+    assert not (tmp_path / "losses.png").exists()
+
+
+def test_a_grid_of_nothing_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="n must be at least 1"):
+        ImageGrid(n=0)
+
+
+def test_curves_hold_every_logged_value(fit: Fit, tmp_path: Path) -> None:
+    curves, logger = LossCurves(), CSVLogger(tmp_path, name="", version="")
+    fit(small_gan(), callbacks=[curves], logger=logger, log_every_n_steps=2)
+    assert [batches for batches, _ in curves.curves["train/d/loss"]] == [2, 4, 6, 8]
+    assert curves.curves["train/d/loss"] != curves.curves["train/g/loss"]
+    rows = csv.DictReader((tmp_path / "metrics.csv").read_text().splitlines())
+    logged = [float(row["train/d/loss"]) for row in rows if row["train/d/loss"]]
+    assert [value for _, value in curves.curves["train/d/loss"]] == pytest.approx(logged)
+    assert Image.open(tmp_path / "losses.png").size[0] == 800
+
+
+def test_curves_go_on_after_a_resume(fit: Fit, tmp_path: Path) -> None:
+    fit(small_gan(), callbacks=[LossCurves()]).save_checkpoint(path := tmp_path / "a.ckpt")
+    curves = LossCurves()
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=3,
+        callbacks=[curves],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=tmp_path,
+        log_every_n_steps=1,
+    )
+    trainer.fit(small_gan(), loader(), ckpt_path=path)
+    assert [batches for batches, _ in curves.curves["train/g/loss"]] == list(range(1, 13))
+
+
+def test_curves_stay_short(fit: Fit, monkeypatch: Any) -> None:
+    monkeypatch.setattr("lightning_gen.callbacks.loss_curves.LENGTH", 10)
+    curves = LossCurves()
+    fit(small_gan(), callbacks=[curves], max_epochs=12)
+    batches = [batches for batches, _ in curves.curves["train/d/loss"]]
+    assert len(batches) <= 10
+    assert batches == sorted(set(batches))
+    assert batches[-1] == 48
+
+
+def test_without_a_terminal_every_epoch_is_a_line(fit: Fit, capsys: Any) -> None:
+    fit(small_gan(), callbacks=[Progress()], enable_progress_bar=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+    assert all(word in lines[0] for word in ("images/s", "d/loss", "g/loss"))

@@ -1,0 +1,82 @@
+"""Laws of the losses: closed forms, the gradients of sec. 3, precision."""
+
+from math import log
+from typing import get_args
+
+import pytest
+import torch
+
+from lightning_gen.losses import ADVERSARIAL_LOSSES, Adversarial
+
+AT_ZERO = {  # what (D, G) pay when D scores everything 0, that is D(x) = 1/2
+    "non_saturating": (2 * log(2), log(2)),
+    "minimax": (2 * log(2), -log(2)),
+}
+BOTH = pytest.mark.parametrize("name", AT_ZERO)
+
+
+def test_every_loss_is_a_flag_and_is_tested() -> None:
+    assert set(get_args(Adversarial)) == ADVERSARIAL_LOSSES.keys() == AT_ZERO.keys()
+
+
+@BOTH
+def test_closed_form_at_zero(name: str) -> None:
+    loss, zero = ADVERSARIAL_LOSSES[name], torch.zeros(4, 1)
+    paid = [loss.discriminator(zero, zero).item(), loss.generator(zero).item()]
+    assert paid == pytest.approx(AT_ZERO[name])
+
+
+def test_losses_are_those_of_equation_1() -> None:
+    real, fake = torch.randn(2, 100, 1, dtype=torch.float64)
+    d_real, d_fake = real.sigmoid(), fake.sigmoid()
+    value = (d_real.log() + (1 - d_fake).log()).mean()
+    minimax, non_saturating = ADVERSARIAL_LOSSES["minimax"], ADVERSARIAL_LOSSES["non_saturating"]
+    assert torch.allclose(minimax.discriminator(real, fake), -value)
+    assert torch.allclose(minimax.generator(fake), (1 - d_fake).log().mean())
+    assert torch.allclose(non_saturating.generator(fake), -d_fake.log().mean())
+
+
+def slope(name: str, score: float) -> float:
+    fake = torch.tensor([float(score)], requires_grad=True)
+    ADVERSARIAL_LOSSES[name].generator(fake).backward()
+    return fake.grad.item()
+
+
+def test_only_the_minimax_gradient_vanishes_when_d_is_sure() -> None:
+    assert -1e-8 < slope("minimax", -20) < 0
+    assert slope("non_saturating", -20) == pytest.approx(-1)
+
+
+def test_both_generator_losses_pull_alike_at_one_half() -> None:
+    assert slope("minimax", 0) == slope("non_saturating", 0) == -0.5
+
+
+@BOTH
+def test_the_players_pull_fake_scores_apart(name: str) -> None:
+    loss, real, fake = ADVERSARIAL_LOSSES[name], torch.zeros(4), torch.zeros(4, requires_grad=True)
+    (of_d,) = torch.autograd.grad(loss.discriminator(real, fake), fake)
+    (of_g,) = torch.autograd.grad(loss.generator(fake), fake)
+    assert (of_d > 0).all()
+    assert (of_g < 0).all()
+
+
+@BOTH
+def test_gradients_are_right(name: str) -> None:
+    loss = ADVERSARIAL_LOSSES[name]
+    real, fake = torch.randn(2, 5, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(loss.discriminator, (real, fake))
+    assert torch.autograd.gradcheck(loss.generator, (fake,))
+
+
+@BOTH
+def test_sure_scores_stay_finite(name: str) -> None:
+    loss, high = ADVERSARIAL_LOSSES[name], torch.full((4,), 1e4)
+    values = [loss.discriminator(-high, high), loss.generator(high), loss.generator(-high)]
+    assert torch.stack(values).isfinite().all()
+
+
+@BOTH
+def test_half_precision_scores_are_lifted_to_float32(name: str) -> None:
+    loss, scores = ADVERSARIAL_LOSSES[name], torch.ones(3, dtype=torch.bfloat16)
+    assert loss.discriminator(scores, scores).dtype == torch.float32
+    assert loss.generator(scores).dtype == torch.float32

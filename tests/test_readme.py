@@ -1,0 +1,57 @@
+"""Every program in the README runs as it stands; every command is one that exists."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from lightning_gen.cli import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+COMMANDS = [
+    line.rpartition("python train.py ")[2]
+    for block in blocks("bash")
+    for line in block.splitlines()
+    if "python train.py" in line
+]
+BRIEF = "--trainer.max_epochs 1 --trainer.limit_train_batches 2 --trainer.limit_val_batches 1"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the first command has run."""
+    folder = tmp_path_factory.mktemp("readme")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr("sys.argv", ["train.py"])
+        assert main([*shlex.split(COMMANDS[0]), *BRIEF.split()]) == 0
+    return folder
+
+
+def test_the_first_command_is_the_quickstart() -> None:
+    assert COMMANDS[0] == "fit --config quickstart"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_runs(command: str, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trained)
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    (checkpoint, *_) = trained.glob("runs/*/*/checkpoints/last.ckpt")
+    args = shlex.split(command.replace("CHECKPOINT", str(checkpoint)).replace("1000", "5"))
+    brief = BRIEF.split() if args[0] == "fit" else []
+    assert main([*args, *brief]) == 0
+
+
+@pytest.mark.parametrize("program", blocks("python"))
+def test_every_program_runs(program: str, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trained)
+    (run, *_) = trained.glob("runs/dcgan-mnist/*")
+    exec(compile(program.replace("TIME", run.name), "README.md", "exec"), {})  # noqa: S102
