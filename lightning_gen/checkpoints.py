@@ -31,10 +31,13 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"there is no checkpoint {path}")
+    with path.open("rb") as file:
+        if file.read(2) != b"PK":  # torch.save writes a zip archive
+            raise CheckpointError(f"{path} is no checkpoint")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
-        raise CheckpointError(f"{path} is no checkpoint: torch cannot read it as data") from error
+        raise CheckpointError(f"{path} holds more than data: it is not read") from error
     except (RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
         raise CheckpointError(f"{path} is damaged: {_gist(error)}") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:

@@ -1,10 +1,12 @@
-"""Manual optimization said once: a step of gradient descent as a `with` block."""
+"""Manual optimization said once: a step of gradient descent, and how its length changes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import reduce
+from math import cos, pi
 from operator import add
-from typing import Literal
+from typing import Any, Literal
 
 from lightning import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
@@ -12,64 +14,58 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import SGD, Adam, Optimizer
 
-from lightning_gen.types import Logits, Scalar
+from lightning_gen.types import Scalar
 
+Terms = dict[str, Scalar]
 OptimizerName = Literal["adam", "sgd"]
+Schedule = Literal["constant", "linear", "cosine"]
 
 
-class Objective(dict[str, Scalar]):
-    """The named terms of one player's loss; their sum is minimised."""
-
-    def __init__(self) -> None:
-        self.observed: dict[str, Scalar] = {}
-
-    def observe(self, **scores: Logits) -> None:
-        """Have the means of these scores logged beside the terms."""
-        self.observed |= {name: score.detach().float().mean() for name, score in scores.items()}
-
-    def report(self) -> dict[str, Scalar]:
-        """Every term, their sum as `loss`, and what was observed, all detached."""
-        terms = {name: term.detach() for name, term in self.items()}
-        return {**terms, "loss": self.total().detach(), **self.observed}
-
-    def total(self) -> Scalar:
-        """What is minimised."""
-        return reduce(add, self.values())
-
-
-@contextmanager
-def descent(
+def descend(
     model: LightningModule,
     optimizer: LightningOptimizer,
+    terms: Callable[..., Terms],
+    chunks: Sequence[tuple[Any, ...]],
     *,
     resting: Iterable[nn.Module],
     counted: bool,
-) -> Iterator[Objective]:
-    """Take one step down the sum of the terms that are written into the objective inside.
+) -> Terms:
+    """Take one step down the sum of `terms`, averaged over the chunks of a minibatch.
 
-    Inside the block only the optimizer's parameters require gradients, so what the other player
-    computes needs no `detach`, and the `resting` networks keep their batch statistics: a player
-    out of its turn stays as it is, to the bit. Leaving the block, even by an error, thaws both.
+    Meanwhile only the optimizer's parameters require gradients, so what the other players compute
+    needs no `detach`, and the `resting` networks keep their batch statistics: a player out of its
+    turn stays as it is, to the bit. Afterwards, even after an error, all is as before.
 
-    Exactly one descent per batch is `counted`: `trainer.global_step` is then the number of
-    batches, and so are `max_steps` and the steps of checkpoints. The others go through the
+    Exactly one descent per minibatch is `counted`: `trainer.global_step` is then the number of
+    minibatches, and so are `max_steps` and the steps of checkpoints. The others go through the
     strategy, where precision and clipping treat them alike but nobody counts them.
 
     Args:
         model: the module in training, in manual optimization.
         optimizer: one of `model.optimizers()`.
+        terms: gives the named terms of the loss for the contents of a chunk.
+        chunks: the minibatch, in equal parts that fit into memory one at a time.
         resting: the networks of the players that are not to move.
-        counted: whether this step counts as the batch's one step.
+        counted: whether this step is the minibatch's one counted step.
+
+    Returns:
+        The terms, and their sum as `loss`; detached, averaged over the chunks.
     """
-    objective = Objective()
+    totals: Terms = {}
     with model.toggled_optimizer(optimizer), _statistics_kept(resting):
-        yield objective
         optimizer.zero_grad()
-        model.manual_backward(objective.total())
+        for chunk in chunks:
+            named = terms(*chunk)
+            loss = reduce(add, named.values())
+            model.manual_backward(loss if len(chunks) == 1 else loss / len(chunks))
+            for name, term in {**named, "loss": loss}.items():
+                share = term.detach() / len(chunks)
+                totals[name] = totals[name] + share if name in totals else share
         if counted:
             optimizer.step()
         else:
             model.trainer.strategy.optimizer_step(optimizer.optimizer, _nothing)
+    return totals
 
 
 @contextmanager
@@ -94,16 +90,45 @@ def _nothing() -> None:
     """A closure for gradients that are there already."""
 
 
-def make_optimizer(
-    parameters: Iterable[Tensor],
-    name: OptimizerName,
-    lr: float,
-    betas: tuple[float, float],
-    momentum: float,
-) -> Optimizer:
-    """Adam or SGD with momentum, fused where the device has it: faster on CPUs, too."""
-    parameters = list(parameters)
-    fused = {parameter.device.type for parameter in parameters} <= {"cpu", "cuda"}
-    if name == "sgd":
-        return SGD(parameters, lr, momentum=momentum, fused=fused)
-    return Adam(parameters, lr, betas=betas, fused=fused)
+@dataclass(frozen=True)
+class OptimizerSettings:
+    """How a player's optimizer is made.
+
+    Attributes:
+        name: "adam", or "sgd" with momentum.
+        betas: Adam's momentum coefficients.
+        momentum: SGD's momentum.
+    """
+
+    name: OptimizerName
+    betas: tuple[float, float]
+    momentum: float
+
+    def make(self, parameters: Iterable[Tensor], lr: float) -> Optimizer:
+        """The optimizer, fused where the device has it: faster on CPUs, too."""
+        parameters = list(parameters)
+        fused = {parameter.device.type for parameter in parameters} <= {"cpu", "cuda"}
+        if self.name == "sgd":
+            return SGD(parameters, lr, momentum=self.momentum, fused=fused)
+        return Adam(parameters, lr, betas=self.betas, fused=fused)
+
+
+def decay(schedule: Schedule, steps: int) -> Callable[[int], float]:
+    """The factor of the learning rate at each step; the last of all still learns a little.
+
+    Args:
+        schedule: "linear" falls in equal steps, "cosine" along half a wave (Loshchilov and
+            Hutter, 2016, eq. 5), both to 0 right after the last step.
+        steps: of the whole training.
+    """
+
+    def factor(step: int) -> float:
+        progress = min(step / steps, 1.0)
+        match schedule:
+            case "linear":
+                return 1 - progress
+            case "cosine":
+                return 0.5 * (1 + cos(pi * progress))
+        return 1.0
+
+    return factor

@@ -265,9 +265,9 @@ def test_more_samples_begin_with_the_same_ones(checkpoint: str, capsys: Any) -> 
 
 NO_CHECKPOINTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "text": (lambda path: path.write_text("hello"), "is no checkpoint"),
-    "empty": (lambda path: path.write_bytes(b""), "damaged"),
+    "empty": (lambda path: path.write_bytes(b""), "is no checkpoint"),
     "other": (lambda path: torch.save([1, 2], path), "no Lightning checkpoint"),
-    "code": (lambda path: torch.save({"state_dict": print}, path), "is no checkpoint"),
+    "code": (lambda path: torch.save({"state_dict": print}, path), "holds more than data"),
     "missing": (lambda path: None, "there is no checkpoint"),
 }
 

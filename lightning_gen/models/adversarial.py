@@ -1,12 +1,14 @@
 """The adversarial game of Goodfellow et al. (2014), https://arxiv.org/abs/1406.2661."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from lightning_gen.errors import require_at_least
 from lightning_gen.losses import ADVERSARIAL_LOSSES, Adversarial
 from lightning_gen.models.game import Game
-from lightning_gen.optimization import OptimizerName
+from lightning_gen.optimization import Terms
 from lightning_gen.sampling import drawing
 from lightning_gen.types import Batch, Images, ImageShape, Latents, Logits
 
@@ -25,10 +27,7 @@ class AdversarialModel(Game):
         discriminator: maps images and c to raw scores, one per image or one per patch.
         adversarial: the two players' losses, a key of `ADVERSARIAL_LOSSES`.
         k: discriminator steps per generator step, each on a fresh minibatch.
-        lr: learning rate of both players.
-        optimizer: "adam" or "sgd", for both players.
-        betas: Adam's momentum coefficients.
-        momentum: SGD's momentum.
+        training: how both players are optimized; see `Game`.
 
     Raises:
         ArgumentError: an argument is out of its range.
@@ -41,15 +40,13 @@ class AdversarialModel(Game):
         generator: nn.Module,
         discriminator: nn.Module,
         *,
-        adversarial: Adversarial,
-        k: int,
-        lr: float,
-        optimizer: OptimizerName = "adam",
-        betas: tuple[float, float] = (0.5, 0.999),
-        momentum: float = 0.5,
+        adversarial: Adversarial = "non_saturating",
+        k: int = 1,
+        **training: Any,
     ) -> None:
-        super().__init__(image_shape, optimizer=optimizer, lr=lr, betas=betas, momentum=momentum)
+        super().__init__(image_shape, **training)
         require_at_least(1, k=k)
+        self.save_hyperparameters(ignore=["generator", "discriminator"])
         self.generator, self.discriminator = generator, discriminator
         self.adversarial = ADVERSARIAL_LOSSES[adversarial]
         self.latent_dim, self.k = latent_dim, k
@@ -74,19 +71,22 @@ class AdversarialModel(Game):
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Algorithm 1; its inner loop "for k steps" runs over successive minibatches."""
-        x, c = self.split(batch)
+        if minibatch := self.minibatch(*self.split(batch)):
+            self.descend("d", self.discriminator_terms, minibatch)
+            if self.trainer.global_step % self.k == 0:
+                self.descend("g", self.generator_terms, minibatch)
 
-        def D(images: Images) -> Logits:
-            return self.discriminator(images, *c)
+    def discriminator_terms(self, x: Images, c: tuple[Tensor, ...]) -> Terms:
+        """What D minimises: it tells x from G(z)."""
+        real_score = self.discriminator(x, *c)
+        fake_score = self.discriminator(self.generate(len(x), *c), *c)
+        self.observe("d", real_score=real_score, fake_score=fake_score)
+        return {"adversarial": self.adversarial.discriminator(real_score, fake_score)}
 
-        with self.descent("d") as loss:
-            real_score, fake_score = D(x), D(self.generate(len(x), *c))
-            loss["adversarial"] = self.adversarial.discriminator(real_score, fake_score)
-            loss.observe(real_score=real_score, fake_score=fake_score)
-
-        if self.batches % self.k == 0:
-            with self.descent("g") as loss:
-                loss["adversarial"] = self.adversarial.generator(D(self.generate(len(x), *c)))
+    def generator_terms(self, x: Images, c: tuple[Tensor, ...]) -> Terms:
+        """What G minimises: D shall take G(z) for real."""
+        fake_score = self.discriminator(self.generate(len(x), *c), *c)
+        return {"adversarial": self.adversarial.generator(fake_score)}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """D's loss and scores on held-out images; D(x) below its training value is overfitting."""

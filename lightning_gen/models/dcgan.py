@@ -1,11 +1,12 @@
 """DCGAN, Radford et al. (2015), https://arxiv.org/abs/1511.06434."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
 from lightning_gen.checks import check_image_shape, check_players
 from lightning_gen.errors import require_at_least
-from lightning_gen.losses import Adversarial
 from lightning_gen.models.adversarial import AdversarialModel
 from lightning_gen.networks import DCGANDiscriminator, DCGANGenerator
 from lightning_gen.sampling import drawing
@@ -20,12 +21,10 @@ class DCGAN(AdversarialModel):
             halve down to 4 to 7.
         latent_dim: entries of z ~ N(0, I).
         width: channels next to the image; they double with each halving, up to 8 times.
-        adversarial: the losses; "non_saturating", or "minimax" for the original.
-        k: discriminator steps per generator step, each on a fresh minibatch.
-        lr: Adam's learning rate, for both players (sec. 4).
-        betas: Adam's momentum coefficients (sec. 4).
         generator: your own network instead: latents (b, latent_dim) to images (b, *image_shape).
         discriminator: your own network instead: images to raw scores (b, ...).
+        training: `adversarial` and `k` of `AdversarialModel`; `lr`, `optimizer` and the rest of
+            `Game`.
 
     Raises:
         ArgumentError: an argument is out of its range, or an own network does not fit.
@@ -36,21 +35,16 @@ class DCGAN(AdversarialModel):
         image_shape: ImageShape,
         latent_dim: int = 100,
         width: int = 64,
-        adversarial: Adversarial = "non_saturating",
-        k: int = 1,
-        lr: float = 2e-4,
-        betas: tuple[float, float] = (0.5, 0.999),
         generator: nn.Module | None = None,
         discriminator: nn.Module | None = None,
+        **training: Any,
     ) -> None:
         image_shape = check_image_shape(image_shape)
         require_at_least(1, latent_dim=latent_dim, width=width)
         G = generator or DCGANGenerator(latent_dim, image_shape, width)
         D = discriminator or DCGANDiscriminator(image_shape, width)
         check_players(G, D, latent_dim, image_shape)
-        super().__init__(
-            image_shape, latent_dim, G, D, adversarial=adversarial, k=k, lr=lr, betas=betas
-        )
+        super().__init__(image_shape, latent_dim, G, D, **training)
         self.to(memory_format=torch.channels_last)  # a third faster on CPUs, and right for GPUs
         self.save_hyperparameters(ignore=["generator", "discriminator"])
 

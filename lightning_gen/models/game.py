@@ -1,36 +1,51 @@
 """Manual optimization for players who move in turn: what no paper says and every model needs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from math import ceil
 from typing import Any, cast
 
 import torch
 from lightning import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
-from torch import nn
+from lightning.pytorch.utilities.types import OptimizerConfig, OptimizerLRSchedulerConfig
+from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 
 from lightning_gen.checkpoints import SEED_KEY, check_states, describe
 from lightning_gen.checks import BatchReader
-from lightning_gen.errors import require_at_least
-from lightning_gen.optimization import Objective, OptimizerName, descent, make_optimizer
+from lightning_gen.errors import ArgumentError, require_at_least
+from lightning_gen.optimization import (
+    OptimizerName,
+    OptimizerSettings,
+    Schedule,
+    Terms,
+    decay,
+    descend,
+)
 from lightning_gen.sampling import entropy
 from lightning_gen.types import Batch, ImageShape, Scalar
 
 
 class Game(LightningModule, ABC):
-    """Players with networks and an optimizer each; a model says who they are and what they do.
+    """Players with networks and an optimizer each; a model says who they are and what they want.
 
-    The training step opens a `descent` for each player in its turn. The first player moves at
-    every batch, so that counting its steps makes `global_step` the number of batches.
+    The training step lets each player `descend` in its turn. The first player moves at every
+    minibatch, so that counting its steps makes `global_step` the number of minibatches.
 
     Args:
         image_shape: (channels, height, width) of the images.
-        optimizer: "adam" or "sgd", for every player.
-        lr: learning rate of every player.
+        optimizer: "adam", or "sgd" with momentum, for every player.
+        lr: learning rate; that of every player without one of its own.
+        lr_d: learning rate of D (two time scales: Heusel et al., 2017).
+        lr_g: learning rate of G.
         betas: Adam's momentum coefficients.
         momentum: SGD's momentum.
+        schedule: how the learning rates fall over the training: "constant", "linear" or "cosine".
+        clip: largest norm of a player's gradient; 0 leaves gradients as they are.
+        accumulate: batches that make up a minibatch: the steps of one as large as all of them, in
+            the memory of one. Counts as one batch in `global_step` and `k`.
 
     Raises:
         ArgumentError: an argument is out of its range.
@@ -40,16 +55,26 @@ class Game(LightningModule, ABC):
         self,
         image_shape: ImageShape,
         *,
-        optimizer: OptimizerName,
-        lr: float,
-        betas: tuple[float, float],
-        momentum: float,
+        optimizer: OptimizerName = "adam",
+        lr: float = 2e-4,
+        lr_d: float | None = None,
+        lr_g: float | None = None,
+        betas: tuple[float, float] = (0.5, 0.999),
+        momentum: float = 0.5,
+        schedule: Schedule = "constant",
+        clip: float = 0.0,
+        accumulate: int = 1,
     ) -> None:
         super().__init__()
-        require_at_least(0, lr=lr, momentum=momentum)
+        rates = {"d": lr if lr_d is None else lr_d, "g": lr if lr_g is None else lr_g}
+        require_at_least(0, lr=lr, lr_d=rates["d"], lr_g=rates["g"], momentum=momentum, clip=clip)
+        require_at_least(1, accumulate=accumulate)
+        self.save_hyperparameters()
         self.automatic_optimization = False
         self.read = BatchReader(image_shape)
-        self.optimizer_settings = (optimizer, lr, betas, momentum)
+        self.rates, self.schedule, self.clip = rates, schedule, clip
+        self.optimizer_settings = OptimizerSettings(optimizer, betas, momentum)
+        self.accumulate, self.chunks = accumulate, list[tuple[Any, ...]]()
         self.reports: dict[str, Scalar] = {}
         self.seed = 0
 
@@ -58,23 +83,35 @@ class Game(LightningModule, ABC):
     def players(self) -> Mapping[str, nn.Module]:
         """Each player's networks by the player's name, in the order of their optimizers."""
 
-    @property
-    def batches(self) -> int:
-        """Training batches begun so far, over all epochs and resumes."""
-        return self.trainer.fit_loop.total_batch_idx + 1
+    def minibatch(self, *chunk: Any) -> list[tuple[Any, ...]]:
+        """What to play with: [chunk], or several of them, or nothing while more are to come."""
+        self.chunks.append(chunk)
+        if len(self.chunks) < self.accumulate and not self.trainer.is_last_batch:
+            return []
+        complete, self.chunks = self.chunks, []
+        return complete
 
-    @contextmanager
-    def descent(self, player: str) -> Iterator[Objective]:
-        """One step of one player while the others rest; see `optimization.descent`."""
+    def descend(
+        self, player: str, terms: Callable[..., Terms], minibatch: list[tuple[Any, ...]]
+    ) -> None:
+        """One step of one player while the others rest; see `optimization.descend`."""
         names = list(self.players)
         optimizers = cast(list[LightningOptimizer], self.optimizers())
         resting = [network for name, network in self.players.items() if name != player]
-        with descent(
-            self, optimizers[names.index(player)], resting=resting, counted=player == names[0]
-        ) as objective:
-            yield objective
-        for name, term in objective.report().items():
-            self.reports[f"train/{player}/{name}"] = term
+        report = descend(
+            self,
+            optimizers[names.index(player)],
+            terms,
+            minibatch,
+            resting=resting,
+            counted=player == names[0],
+        )
+        self.reports |= {f"train/{player}/{name}": term for name, term in report.items()}
+
+    def observe(self, player: str, **scores: Tensor) -> None:
+        """Have the means of these scores logged beside the player's terms."""
+        for name, score in scores.items():
+            self.reports[f"train/{player}/{name}"] = score.detach().float().mean()
 
     def on_fit_start(self) -> None:
         """Take the run's seed, one for all processes; a resumed run goes on with its own."""
@@ -83,22 +120,51 @@ class Game(LightningModule, ABC):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Let the noise depend on nothing but the seed, the batch's number and the process."""
-        torch.manual_seed(entropy(self.seed, self.batches, self.global_rank))
+        batches = self.trainer.fit_loop.total_batch_idx
+        torch.manual_seed(entropy(self.seed, batches, self.global_rank))
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Clip, after a GradScaler has given the gradients their true size."""
+        if self.clip:
+            self.clip_gradients(optimizer, self.clip, "norm")
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Log the latest terms every n steps: at every step, it would cost more than a small D."""
+        """Move the learning rates on; log the latest terms every n steps.
+
+        Logging at every step would cost more than a small discriminator.
+        """
         trainer: Any = self.trainer
+        if not self.chunks:
+            for scheduler in cast(list[LambdaLR], self.lr_schedulers() or []):
+                scheduler.step()
         every = trainer.log_every_n_steps
-        if trainer.fast_dev_run or (every and self.batches % every == 0):
+        if trainer.fast_dev_run or (every and (trainer.fit_loop.total_batch_idx + 1) % every == 0):
             for name, value in self.reports.items():
                 self.log(name, value, prog_bar=name.endswith("/loss"))
 
-    def configure_optimizers(self) -> list[Optimizer]:
-        """One optimizer a player."""
+    def configure_optimizers(self) -> list[OptimizerConfig | OptimizerLRSchedulerConfig]:
+        """An optimizer for each player, with a schedule if it is not constant."""
         return [
-            make_optimizer(player.parameters(), *self.optimizer_settings)
-            for player in self.players.values()
+            self._scheduled(self.optimizer_settings.make(network.parameters(), self.rates[player]))
+            for player, network in self.players.items()
         ]
+
+    def _scheduled(self, optimizer: Optimizer) -> OptimizerConfig | OptimizerLRSchedulerConfig:
+        if self.schedule == "constant":
+            return {"optimizer": optimizer}
+        factor = decay(self.schedule, self._steps())
+        return {"optimizer": optimizer, "lr_scheduler": LambdaLR(optimizer, factor)}
+
+    def _steps(self) -> int:
+        """Minibatches of the whole training."""
+        trainer = self.trainer
+        if trainer.estimated_stepping_batches == float("inf"):
+            raise ArgumentError(
+                "schedule", f"is {self.schedule}, but the training has no end: set max_epochs"
+            )
+        steps = ceil(trainer.num_training_batches / self.accumulate) * (trainer.max_epochs or 0)
+        limits = [limit for limit in (steps, trainer.max_steps) if limit > 0]
+        return int(min(limits))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Name the class in the file, so that the file alone says how to load it; keep the seed."""

@@ -1,13 +1,13 @@
 """Generative Adversarial Nets, Goodfellow et al. (2014), https://arxiv.org/abs/1406.2661."""
 
+from typing import Any
+
 from torch import nn
 
 from lightning_gen.checks import check_image_shape, check_players
 from lightning_gen.errors import require_at_least
-from lightning_gen.losses import Adversarial
 from lightning_gen.models.adversarial import AdversarialModel
 from lightning_gen.networks import MLPDiscriminator, MLPGenerator
-from lightning_gen.optimization import OptimizerName
 from lightning_gen.sampling import drawing
 from lightning_gen.types import Images, ImageShape
 
@@ -25,14 +25,10 @@ class GAN(AdversarialModel):
         discriminator_widths: units of the discriminator's hidden layers.
         maxout: affine pieces of each of those units; 1 stands for LeakyReLU 0.2.
         dropout: share of those units dropped at each step.
-        adversarial: the losses; "minimax" is eq. 1, "non_saturating" the remedy of sec. 3.
-        k: discriminator steps per generator step (Algorithm 1).
-        optimizer: "adam", or "sgd" with momentum, as in the paper.
-        lr: learning rate of both players; SGD takes about 0.1.
-        betas: Adam's momentum coefficients.
-        momentum: SGD's momentum.
         generator: your own network instead: latents (b, latent_dim) to images (b, *image_shape).
         discriminator: your own network instead: images to raw scores (b, ...).
+        training: `adversarial` and `k` of `AdversarialModel`; `lr`, `optimizer` and the rest of
+            `Game`.
 
     Raises:
         ArgumentError: an argument is out of its range, or an own network does not fit.
@@ -46,32 +42,16 @@ class GAN(AdversarialModel):
         discriminator_widths: tuple[int, ...] = (240, 240),
         maxout: int = 5,
         dropout: float = 0.5,
-        adversarial: Adversarial = "non_saturating",
-        k: int = 1,
-        optimizer: OptimizerName = "adam",
-        lr: float = 2e-4,
-        betas: tuple[float, float] = (0.5, 0.999),
-        momentum: float = 0.5,
         generator: nn.Module | None = None,
         discriminator: nn.Module | None = None,
+        **training: Any,
     ) -> None:
         image_shape = check_image_shape(image_shape)
         require_at_least(1, latent_dim=latent_dim, maxout=maxout)
         G = generator or MLPGenerator(latent_dim, image_shape, generator_widths)
         D = discriminator or MLPDiscriminator(image_shape, discriminator_widths, maxout, dropout)
         check_players(G, D, latent_dim, image_shape)
-        super().__init__(
-            image_shape,
-            latent_dim,
-            G,
-            D,
-            adversarial=adversarial,
-            k=k,
-            optimizer=optimizer,
-            lr=lr,
-            betas=betas,
-            momentum=momentum,
-        )
+        super().__init__(image_shape, latent_dim, G, D, **training)
         self.save_hyperparameters(ignore=["generator", "discriminator"])
 
     def sample(self, n: int, seed: int | None = None) -> Images:
