@@ -1,5 +1,6 @@
 """The folder of a run: where it lies, what writes there, and what is said of it at the end."""
 
+import logging
 import os
 import shlex
 import sys
@@ -9,6 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from jsonargparse import Namespace
+from lightning import Trainer
+from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from lightning_gen.errors import UserError
@@ -56,6 +59,21 @@ def _numbered(folder: Path) -> Iterator[Path]:
     yield folder
     for number in range(2, 1000):
         yield folder.with_name(f"{folder.name}-{number}")
+
+
+def several_processes(flags: Namespace) -> bool:
+    """Whether Lightning would take DDP for these trainer flags, by its own choice or by `ddp`."""
+    if flags.strategy not in ("auto", "ddp"):
+        return False
+    log = logging.getLogger("lightning.pytorch")
+    level = log.level
+    log.setLevel(logging.ERROR)  # a trainer announces its devices, and this one is not the real one
+    try:
+        chosen = {name: flags[name] for name in ("accelerator", "devices", "num_nodes")}
+        trainer = Trainer(**chosen, logger=False, enable_checkpointing=False)
+        return isinstance(trainer.strategy, DDPStrategy) or trainer.world_size > 1
+    finally:
+        log.setLevel(level)
 
 
 def logger(name: str, folder: Path) -> Namespace:

@@ -22,6 +22,8 @@ from lightning_gen.cli.messages import flagged, hush
 from lightning_gen.cli.names import gives
 from lightning_gen.errors import ArgumentError, UserError
 from lightning_gen.files import whole
+from lightning_gen.models.game import Game
+from lightning_gen.strategies import IN_TURN
 from lightning_gen.types import ImageShape
 
 
@@ -110,11 +112,24 @@ class TrainingCLI(LightningCLI):
             raise UserError(f"--{owner}.{cause}") from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Add the progress bar, unless it is switched off."""
+        """Choose what the flags leave open: the strategy, the progress bar."""
         trainer_config = self.config_init[self.subcommand].trainer
+        self._refuse_flags_of_automatic_optimization(trainer_config)
+        if isinstance(self.model, Game) and runs.several_processes(trainer_config):
+            trainer_config.strategy = IN_TURN
+            if runs.is_first_process():
+                print(f"Several processes: --trainer.strategy {IN_TURN}, for two optimizers.")
         if trainer_config.enable_progress_bar is not False:
             trainer_config.callbacks = [*(trainer_config.callbacks or []), Progress()]
         return super().instantiate_trainer(**kwargs)
+
+    def _refuse_flags_of_automatic_optimization(self, flags: Any) -> None:
+        for flag, idle, own in (
+            ("gradient_clip_val", (None, 0), "clip"),
+            ("accumulate_grad_batches", (1,), "accumulate"),
+        ):
+            if isinstance(self.model, Game) and flags[flag] not in idle:
+                raise UserError(f"--trainer.{flag} is for a single optimizer: take --model.{own}")
 
     def after_fit(self) -> None:
         """Say where everything lies, and how to go on."""

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from lightning_gen.checkpoints import SEED_KEY, check_states, describe
 from lightning_gen.checks import BatchReader
+from lightning_gen.divergence import DivergenceGuard
 from lightning_gen.errors import ArgumentError, require_at_least
 from lightning_gen.optimization import (
     OptimizerName,
@@ -25,6 +26,7 @@ from lightning_gen.optimization import (
     descend,
 )
 from lightning_gen.sampling import entropy
+from lightning_gen.strategies import check_strategy
 from lightning_gen.types import Batch, ImageShape, Scalar
 
 
@@ -76,6 +78,7 @@ class Game(LightningModule, ABC):
         self.optimizer_settings = OptimizerSettings(optimizer, betas, momentum)
         self.accumulate, self.chunks = accumulate, list[tuple[Any, ...]]()
         self.reports: dict[str, Scalar] = {}
+        self.guard = DivergenceGuard()
         self.seed = 0
 
     @property
@@ -115,6 +118,7 @@ class Game(LightningModule, ABC):
 
     def on_fit_start(self) -> None:
         """Take the run's seed, one for all processes; a resumed run goes on with its own."""
+        check_strategy(self.trainer.strategy)
         if self.trainer.ckpt_path is None:
             self.seed = self.trainer.strategy.broadcast(torch.initial_seed())
 
@@ -129,12 +133,13 @@ class Game(LightningModule, ABC):
             self.clip_gradients(optimizer, self.clip, "norm")
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Move the learning rates on; log the latest terms every n steps.
+        """Look for divergence, move the learning rates on, log the latest terms every n steps.
 
         Logging at every step would cost more than a small discriminator.
         """
         trainer: Any = self.trainer
         if not self.chunks:
+            self.guard.watch(self, self.reports)
             for scheduler in cast(list[LambdaLR], self.lr_schedulers() or []):
                 scheduler.step()
         every = trainer.log_every_n_steps
@@ -168,6 +173,7 @@ class Game(LightningModule, ABC):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Name the class in the file, so that the file alone says how to load it; keep the seed."""
+        self.guard.look(self)
         checkpoint.update(describe(self), **{SEED_KEY: self.seed})
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
