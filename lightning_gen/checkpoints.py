@@ -62,9 +62,11 @@ def load_model(path: str | Path, cls: type[LightningModule] | None = None) -> Li
         if not module.startswith("lightning_gen.models."):
             known = f"{module}.{name}" if name else "a class that the file does not name"
             raise CheckpointError(f"{path} holds {known}: load it with that class's own method")
-        cls = getattr(import_module(module), name)
+        cls = getattr(import_module(module), name, None)
+        if cls is None:
+            raise CheckpointError(f"{path} holds {name}, which this version does not have")
     try:
-        return cls.load_from_checkpoint(path, map_location="cpu").eval()
+        return cls.load_from_checkpoint(path, map_location="cpu", weights_only=True).eval()
     except TypeError as error:
         raise CheckpointError(f"{path} does not fit {cls.__name__}: {_gist(error)}") from error
 

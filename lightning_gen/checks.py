@@ -1,5 +1,6 @@
 """What is checked before it can go wrong: own networks when a model is made, the first batch."""
 
+from collections.abc import Callable
 from typing import Any
 from warnings import warn
 
@@ -81,31 +82,46 @@ def check_images(x: Tensor, image_shape: ImageShape) -> None:
         )
 
 
-def check_players(
-    generator: nn.Module, discriminator: nn.Module, latent_dim: int, image_shape: ImageShape
-) -> None:
-    """Pass two latents through both players, to find what does not fit before training does.
+def own_players(
+    generator: nn.Module | None,
+    discriminator: nn.Module | None,
+    default_generator: Callable[[], nn.Module],
+    default_discriminator: Callable[[], nn.Module],
+    latent_dim: int,
+    image_shape: ImageShape,
+) -> tuple[nn.Module, nn.Module]:
+    """The user's own networks where there are any, the model's defaults elsewhere.
+
+    Own networks are tried on two latents, to find what does not fit before training does.
 
     Raises:
         ArgumentError: naming the network, what it was given and what came out.
     """
-    with evaluating(generator, discriminator):
-        z = torch.zeros(2, latent_dim, device=_device_of(generator))
-        x = _attempt("generator", generator, z)
-        if x.shape != (2, *image_shape):
-            raise ArgumentError(
-                "generator",
-                f"must map latents {tuple(z.shape)} to images {(2, *image_shape)}, "
-                f"but gives {tuple(x.shape)}",
-            )
-        scores = _attempt("discriminator", discriminator, x.to(_device_of(discriminator)))
-        if scores.ndim == 0 or len(scores) != 2:
-            raise ArgumentError(
-                "discriminator",
-                f"must give a score, or a map of scores, for each of {len(x)} images, "
-                f"but gives {tuple(scores.shape)}",
-            )
-    if isinstance(list(discriminator.modules())[-1], nn.Sigmoid):
+    G = default_generator() if generator is None else generator
+    D = default_discriminator() if discriminator is None else discriminator
+    if generator is not None or discriminator is not None:
+        with evaluating(G, D):
+            _check_players(G, D, latent_dim, image_shape)
+    return G, D
+
+
+def _check_players(G: nn.Module, D: nn.Module, latent_dim: int, image_shape: ImageShape) -> None:
+    z = torch.zeros(2, latent_dim, device=_device_of(G))
+    x = _attempt("generator", G, z)
+    if x.shape != (2, *image_shape):
+        raise ArgumentError(
+            "generator",
+            f"must map latents {tuple(z.shape)} to images {(2, *image_shape)}, "
+            f"but gives {tuple(x.shape)}",
+        )
+    scores = _attempt("discriminator", D, x.to(_device_of(D)))
+    if scores.ndim == 0 or len(scores) != 2:
+        raise ArgumentError(
+            "discriminator",
+            f"must give a score, or a map of scores, for each of {len(x)} images, "
+            f"but gives {tuple(scores.shape)}",
+        )
+    if isinstance(D, nn.Sequential) and isinstance(D[-1], nn.Sigmoid):
         raise ArgumentError(
             "discriminator", "must give raw scores (logits): leave out the Sigmoid at its end"
         )
@@ -113,11 +129,14 @@ def check_players(
 
 def _attempt(argument: str, network: nn.Module, inputs: Tensor) -> Tensor:
     try:
-        return network(inputs)
+        output = network(inputs)
     except Exception as error:
         raise ArgumentError(
             argument, f"fails on an input of shape {tuple(inputs.shape)}: {error}"
         ) from error
+    if not isinstance(output, Tensor):
+        raise ArgumentError(argument, f"must give a tensor, but gives a {type(output).__name__}")
+    return output
 
 
 def _device_of(network: nn.Module) -> torch.device:

@@ -21,6 +21,18 @@ class CheckpointError(UserError):
     """A checkpoint cannot be read, or does not hold what is asked of it."""
 
 
+def require_one_of(choices: tuple[str, ...], **arguments: str) -> None:
+    """Refuse arguments that are none of the choices.
+
+    Raises:
+        ArgumentError: naming the first argument that is none of them.
+    """
+    for name, value in arguments.items():
+        if value not in choices:
+            listed = ", ".join(map(repr, choices))
+            raise ArgumentError(name, f"must be one of {listed}, but is {value!r}")
+
+
 def require_at_least(minimum: float, **arguments: float) -> None:
     """Refuse arguments below `minimum`.
 

@@ -1,10 +1,9 @@
-"""Manual optimization said once: a step of gradient descent, and how its length changes."""
+"""Manual optimization said once: a step of gradient descent, and what takes it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
-from math import cos, pi
 from operator import add
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import SGD, Adam, Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, PolynomialLR
 
 from lightning_gen.types import Scalar
 
@@ -33,8 +33,8 @@ def descend(
     """Take one step down the sum of `terms`, averaged over the chunks of a minibatch.
 
     Meanwhile only the optimizer's parameters require gradients, so what the other players compute
-    needs no `detach`, and the `resting` networks keep their batch statistics: a player out of its
-    turn stays as it is, to the bit. Afterwards, even after an error, all is as before.
+    needs no `detach`, and the `resting` networks' batch norms keep their statistics: a player out
+    of its turn stays as it is, to the bit. Afterwards, even after an error, all is as before.
 
     Exactly one descent per minibatch is `counted`: `trainer.global_step` is then the number of
     minibatches, and so are `max_steps` and the steps of checkpoints. The others go through the
@@ -92,43 +92,34 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """How a player's optimizer is made.
+    """How every player's optimizer and its schedule are made.
 
     Attributes:
         name: "adam", or "sgd" with momentum.
         betas: Adam's momentum coefficients.
         momentum: SGD's momentum.
+        schedule: "constant"; "linear" or "cosine" fall to 0 at the end of the training.
+        fused: whether to take one kernel for all parameters where the device has it; faster on
+            CPUs, too, but its gradients cannot be clipped under mixed precision.
     """
 
     name: OptimizerName
     betas: tuple[float, float]
     momentum: float
+    schedule: Schedule
+    fused: bool
 
-    def make(self, parameters: Iterable[Tensor], lr: float) -> Optimizer:
-        """The optimizer, fused where the device has it: faster on CPUs, too."""
+    def optimizer(self, parameters: Iterable[Tensor], lr: float) -> Optimizer:
+        """One player's optimizer."""
         parameters = list(parameters)
-        fused = {parameter.device.type for parameter in parameters} <= {"cpu", "cuda"}
+        devices = {parameter.device.type for parameter in parameters}
+        fused = self.fused and devices <= {"cpu", "cuda"}
         if self.name == "sgd":
             return SGD(parameters, lr, momentum=self.momentum, fused=fused)
         return Adam(parameters, lr, betas=self.betas, fused=fused)
 
-
-def decay(schedule: Schedule, steps: int) -> Callable[[int], float]:
-    """The factor of the learning rate at each step; the last of all still learns a little.
-
-    Args:
-        schedule: "linear" falls in equal steps, "cosine" along half a wave (Loshchilov and
-            Hutter, 2016, eq. 5), both to 0 right after the last step.
-        steps: of the whole training.
-    """
-
-    def factor(step: int) -> float:
-        progress = min(step / steps, 1.0)
-        match schedule:
-            case "linear":
-                return 1 - progress
-            case "cosine":
-                return 0.5 * (1 + cos(pi * progress))
-        return 1.0
-
-    return factor
+    def scheduler(self, optimizer: Optimizer, steps: int) -> LRScheduler:
+        """Its schedule over a training of so many steps."""
+        if self.schedule == "cosine":
+            return CosineAnnealingLR(optimizer, T_max=steps)
+        return PolynomialLR(optimizer, total_iters=steps, power=1.0)

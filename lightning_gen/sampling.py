@@ -11,7 +11,7 @@ from torch import nn
 _calls = count()
 
 
-def entropy(*key: int) -> int:
+def derive_seed(*key: int) -> int:
     """A 64-bit seed made of several numbers; any other key gives an unrelated seed."""
     return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
 
@@ -40,7 +40,11 @@ def drawing(model: nn.Module, device: torch.device, seed: int | None = None) -> 
         seed: fixes the random numbers inside; without one they differ from call to call, and
             follow from `torch.initial_seed()`, so a seeded program repeats them.
     """
+    seed = derive_seed(torch.initial_seed(), next(_calls)) if seed is None else seed
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices), evaluating(model):
-        torch.manual_seed(entropy(torch.initial_seed(), next(_calls)) if seed is None else seed)
+        torch.default_generator.manual_seed(seed)
+        for cuda in devices:  # and no other device, whose state would be lost
+            with torch.cuda.device(cuda):
+                torch.cuda.manual_seed(seed)
         yield

@@ -34,7 +34,7 @@ ImageShape = tuple[int, int, int]  # channels, height, width
 
 def to_images(pixels: Tensor) -> Images:
     """Bytes in [0, 255] to images in [-1, 1]."""
-    return pixels.to(torch.get_default_dtype()).div_(127.5).sub_(1)
+    return pixels / 127.5 - 1
 
 
 def to_pixels(x: Tensor) -> Tensor:
@@ -52,14 +52,18 @@ def unpack(batch: Any) -> tuple[Tensor, Tensor | None]:
         case Tensor():
             return batch, None
         case {"image": Tensor() as x}:
-            return x, batch.get("label")
+            return x, _labels(batch.get("label"))
         case [Tensor() as x]:
             return x, None
         case [Tensor() as x, y, *_]:
-            return x, y if isinstance(y, Tensor) else None
+            return x, _labels(y)
     raise TypeError(
         f"a batch must be images x, (x, y) or {{'image': x, 'label': y}}, but is {_outline(batch)}"
     )
+
+
+def _labels(y: Any) -> Tensor | None:
+    return y if isinstance(y, Tensor) else None
 
 
 def _outline(batch: Any) -> str:

@@ -17,7 +17,7 @@ from lightning_gen import GAN
 from lightning_gen.errors import ArgumentError, CheckpointError, DataError
 from lightning_gen.models.adversarial import AdversarialModel
 from lightning_gen.protocols import Encodes, Reconstructs, Samples, Translates
-from lightning_gen.sampling import entropy
+from lightning_gen.sampling import derive_seed
 from tests.conftest import MODELS, SHAPE, images, loader, same, small_dcgan, small_gan, state
 
 Fit = Callable[..., Trainer]
@@ -43,7 +43,7 @@ def algorithm_1(G: nn.Module, D: nn.Module, batches: list[Tensor], k: int, minim
     """The paper's pseudo-code in plain torch, as a reference."""
     opt_d, opt_g = (torch.optim.Adam(p.parameters(), 2e-4, (0.5, 0.999)) for p in (D, G))
     for i, x in enumerate(batches):
-        torch.manual_seed(entropy(0, i, 0))
+        torch.manual_seed(derive_seed(0, i, 0))
         fake = G(torch.randn(len(x), 4)).detach()
         one = torch.ones(len(x), 1)
         loss = bce(D(x), one) + bce(D(fake), 0 * one)

@@ -84,7 +84,7 @@ def test_grids_come_every_n_batches(fit: Fit, tmp_path: Path) -> None:
 
 
 def test_foreign_models_are_drawn_by_what_they_can_do(fit: Fit, tmp_path: Path) -> None:
-    grid = ImageGrid(n=10, columns=4)
+    grid = ImageGrid(n=10, columns=4)  # more than a batch, and the sanity check comes first
     fit(Mirror(), callbacks=[grid], val=loader(), max_epochs=1)
     assert {path.name for path in (tmp_path / "images").iterdir()} == {
         "reconstructions",
@@ -154,9 +154,7 @@ def test_curves_stay_short(fit: Fit, monkeypatch: Any) -> None:
     curves = LossCurves()
     fit(small_gan(), callbacks=[curves], max_epochs=12)
     batches = [batches for batches, _ in curves.curves["train/d/loss"]]
-    assert len(batches) <= 10
-    assert batches == sorted(set(batches))
-    assert batches[-1] == 48
+    assert batches == list(range(8, 49, 8))  # equally far apart, from the beginning
 
 
 def test_without_a_terminal_every_epoch_is_a_line(fit: Fit, capsys: Any) -> None:

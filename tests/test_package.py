@@ -17,7 +17,8 @@ FOUNDATION = {"types", "errors", "sampling", "files", "__init__"}
 ALLOWED = {  # what the modules of a folder may import of the package, besides their own folder
     "losses": {"types"},
     "networks": {"types", "errors"},
-    "models": FOUNDATION | {"losses", "networks", "optimization", "checks", "checkpoints"},
+    "models": FOUNDATION
+    | {"losses", "networks", "optimization", "checks", "checkpoints", "nonfinite", "strategies"},
     "datamodules": {"types", "errors"},
     "callbacks": {"types", "errors", "files", "protocols", "sampling"},
     "metrics": {"types", "errors", "protocols"},

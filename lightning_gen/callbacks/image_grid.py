@@ -75,6 +75,8 @@ class ImageGrid(Callback):
         """Keep the first validation images for the abilities that need some."""
         if not trainer.is_global_zero or not isinstance(pl_module, Reconstructs | Translates):
             return
+        if batch_idx == 0:
+            self.x = None
         if self.x is None or len(self.x) < self.n:
             x, _ = unpack(batch)
             self.x = x[: self.n] if self.x is None else torch.cat([self.x, x])[: self.n]

@@ -21,6 +21,7 @@ class LossCurves(Callback):
 
     def __init__(self) -> None:
         self.curves: dict[str, Curve] = defaultdict(list)
+        self.strides: dict[str, int] = defaultdict(lambda: 1)
         self.path: Path | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -53,11 +54,14 @@ class LossCurves(Callback):
         if not (trainer.is_global_zero and every and batches and batches % every == 0):
             return
         for name, value in trainer.callback_metrics.items():
-            curve = self.curves[name]
-            if name.startswith("train/") and (not curve or curve[-1][0] < batches):
+            if not name.startswith("train/"):
+                continue
+            curve, stride = self.curves[name], self.strides[name]
+            if batches // every % stride == 0 and (not curve or curve[-1][0] < batches):
                 curve.append((batches, value.item()))
                 if len(curve) > LENGTH:
-                    del curve[::2]
+                    del curve[::2]  # what is left are the multiples of twice the stride
+                    self.strides[name] *= 2
 
     def draw(self, trainer: Trainer) -> None:
         """Write the picture: losses on top, then a panel for each kind of term or score."""
@@ -84,11 +88,12 @@ class LossCurves(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """The curves so far."""
-        return {"curves": dict(self.curves)}
+        return {"curves": dict(self.curves), "strides": dict(self.strides)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with saved curves."""
-        self.curves = defaultdict(list, state_dict["curves"])
+        self.curves.update(state_dict["curves"])
+        self.strides.update(state_dict["strides"])
 
 
 def _panels(curves: dict[str, Curve]) -> dict[str, list[str]]:

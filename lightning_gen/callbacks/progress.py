@@ -6,9 +6,8 @@ from typing import Any
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.utilities.data import extract_batch_size
 from tqdm import tqdm
-
-from lightning_gen.types import unpack
 
 
 class Progress(ProgressBar):
@@ -57,7 +56,7 @@ class Progress(ProgressBar):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count; the text is made anew only when the bar is due to be drawn again."""
-        self.images += len(unpack(batch)[0]) * trainer.world_size
+        self.images += extract_batch_size(batch) * trainer.world_size
         if self.bar is not None and self.bar.update(1):
             self.bar.set_postfix_str(", ".join(self.facts(trainer)), refresh=False)
 

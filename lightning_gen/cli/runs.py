@@ -35,14 +35,14 @@ def new_folder(command: str, config: Namespace) -> Path:
     Raises:
         UserError: it cannot be made.
     """
-    if FOLDER_VARIABLE in os.environ and not is_first_process():
-        return Path(os.environ[FOLDER_VARIABLE])
     names = [entry.class_path.rpartition(".")[2] for entry in (config.model, config.data)]
     parent = Path(config.trainer.default_root_dir or "runs")
     parent /= "-".join(names).lower().removesuffix("datamodule")
     folder = parent / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     if command != "fit":
         folder = folder.with_name(f"{folder.name}-{command}")
+    if not is_first_process():  # it writes nothing; where torchrun started it, the time may differ
+        return Path(os.environ.get(FOLDER_VARIABLE, folder))
     free = next(path for path in _numbered(folder) if not path.exists())
     try:
         free.mkdir(parents=True)
@@ -76,8 +76,8 @@ def several_processes(flags: Namespace) -> bool:
         log.setLevel(level)
 
 
-def logger(name: str, folder: Path) -> Namespace:
-    """Lightning's logger of this short name, writing into the run's folder.
+def logger(name: str) -> Namespace:
+    """Lightning's logger of this short name; where it writes is still to be said.
 
     Raises:
         UserError: the package it needs is not installed.
@@ -85,8 +85,8 @@ def logger(name: str, folder: Path) -> Namespace:
     if name == "tensorboard" and not (find_spec("tensorboard") or find_spec("tensorboardX")):
         raise UserError("--logger tensorboard needs a package: pip install tensorboard")
     class_name, arguments = LOGGERS[name]
-    init_args = Namespace(save_dir=str(folder), **arguments)
-    return Namespace(class_path=f"lightning.pytorch.loggers.{class_name}", init_args=init_args)
+    class_path = f"lightning.pytorch.loggers.{class_name}"
+    return Namespace(class_path=class_path, init_args=Namespace(**arguments))
 
 
 def summary(folder: Path, checkpoint: Path | None) -> str:

@@ -16,10 +16,10 @@ from lightning_gen.cli.messages import flagged
 from lightning_gen.errors import CheckpointError, UserError, require_at_least
 from lightning_gen.files import whole
 from lightning_gen.protocols import Samples
-from lightning_gen.sampling import entropy
+from lightning_gen.sampling import derive_seed
 from lightning_gen.types import Images, to_pixels
 
-CHUNK = 500  # images drawn at once: the i-th image depends on the seed and i, not on n
+CHUNK = 100  # images drawn at once: the i-th image depends on the seed and i, not on n
 
 
 def sample(
@@ -55,7 +55,10 @@ def sample(
     """
     require_at_least(1, n=n)
     require_at_least(0, seed=seed)
+    require_at_least(1, columns=columns or 1)
     target = Path(out or ("samples.png" if layout == "grid" else "samples"))
+    if layout == "grid" and target.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+        raise UserError(f"--out {target} must end in .png, .jpg or .webp")
     folder = target / label if layout == "folder" else target
     paths = (
         [target]
@@ -64,7 +67,9 @@ def sample(
     )
     existing = [path for path in paths if path.exists()]
     if existing and not force:
-        raise UserError(f"{existing[0]} exists: choose another --out, or --force to replace it")
+        raise UserError(
+            f"{existing[0]} exists: choose another --out, or --force true to replace it"
+        )
 
     drawn = _load(checkpoint, model, device or _best_device())
     if layout == "grid":
@@ -95,6 +100,8 @@ def _load(checkpoint: str, class_path: str | None, device: str) -> Samples:
     cls = None
     if class_path:
         module, _, name = class_path.rpartition(".")
+        if not module:
+            raise UserError(f"--model {class_path} must be a path, as my_file.MyClass")
         cls = getattr(import_module(module), name)
     model = load_model(checkpoint, cls).to(device)
     if not isinstance(model, Samples):
@@ -105,7 +112,7 @@ def _load(checkpoint: str, class_path: str | None, device: str) -> Samples:
 def _draw(model: Samples, n: int, seed: int) -> Iterator[Images]:
     """Chunk by chunk."""
     for start in range(0, n, CHUNK):
-        yield model.sample(CHUNK, seed=entropy(seed, start))[: n - start]
+        yield model.sample(CHUNK, seed=derive_seed(seed, start))[: n - start]
 
 
 def _best_device() -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import jsonargparse
 import torch
 from lightning import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 import lightning_gen.datamodules
@@ -25,6 +25,8 @@ from lightning_gen.files import whole
 from lightning_gen.models.game import Game
 from lightning_gen.strategies import IN_TURN
 from lightning_gen.types import ImageShape
+
+MAX_EPOCHS = 20  # where no flag says when to stop; Lightning's own 1,000 never end
 
 
 class TrainingCLI(LightningCLI):
@@ -71,14 +73,19 @@ class TrainingCLI(LightningCLI):
         """Make the run's folder, and have everything that writes write there."""
         self.started = monotonic()
         config = self.config[self.subcommand]
+        flags = config.trainer
+        logger = runs.logger(config.logger) if flags.logger in (None, True) else None
+        if (flags.max_epochs, flags.max_steps, flags.max_time) == (None, -1, None):
+            flags.max_epochs = MAX_EPOCHS
         self.folder = runs.new_folder(str(self.subcommand), config)
         if runs.is_first_process():
             with whole(self.folder / "config.yaml") as path:
                 self._parser(self.subcommand).save(config, path, skip_unset=False)
-        config.trainer.default_root_dir = str(self.folder)
+        flags.default_root_dir = str(self.folder)
         config.checkpoint.dirpath = config.checkpoint.dirpath or str(self.folder / "checkpoints")
-        if config.trainer.logger in (None, True):
-            config.trainer.logger = runs.logger(config.logger, self.folder)
+        if logger:
+            logger.init_args.save_dir = str(self.folder)
+            flags.logger = logger
 
     def instantiate_classes(self) -> None:
         """Build everything; if that fails, the run has not begun and leaves no folder behind."""
@@ -108,7 +115,14 @@ class TrainingCLI(LightningCLI):
             if not isinstance(cause, ArgumentError):
                 raise cause from error
             config = self.config[self.subcommand]
-            owner = "data" if cause.argument in config.data.init_args else "model"
+            groups = {
+                "data": config.data.get("init_args", {}),
+                "grid": config.grid,
+                "model": config.model.get("init_args", {}),
+            }
+            owner = next(
+                (g for g, arguments in groups.items() if cause.argument in arguments), "model"
+            )
             raise UserError(f"--{owner}.{cause}") from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -119,8 +133,11 @@ class TrainingCLI(LightningCLI):
             trainer_config.strategy = IN_TURN
             if runs.is_first_process():
                 print(f"Several processes: --trainer.strategy {IN_TURN}, for two optimizers.")
-        if trainer_config.enable_progress_bar is not False:
-            trainer_config.callbacks = [*(trainer_config.callbacks or []), Progress()]
+        callbacks = trainer_config.callbacks or []
+        callbacks = callbacks if isinstance(callbacks, list) else [callbacks]
+        bars = [callback for callback in callbacks if isinstance(callback, ProgressBar)]
+        if trainer_config.enable_progress_bar is not False and not bars:
+            trainer_config.callbacks = [*callbacks, Progress()]
         return super().instantiate_trainer(**kwargs)
 
     def _refuse_flags_of_automatic_optimization(self, flags: Any) -> None:
@@ -143,13 +160,16 @@ class TrainingCLI(LightningCLI):
             print(f"\nTrained for {self.trainer.global_step:,} batches in {time}.")
             print(runs.summary(self.folder, runs.relative(saved[0]) if saved else None))
 
+    def before_predict(self) -> None:
+        """Refuse several processes, each of which would hold a share of the answers."""
+        if self.trainer.world_size > 1:
+            raise UserError("predict keeps the images' order in one process: --trainer.devices 1")
+
     def after_predict(self) -> None:
         """Save the predictions, in the order of the images."""
-        predictions = self.trainer.predict_loop.predictions
-        if self.trainer.is_global_zero and predictions:
-            with whole(self.folder / "predictions.pt") as path:
-                torch.save(torch.cat(predictions), path)
-            print(f"\nPredictions: {self.folder / 'predictions.pt'}")
+        with whole(self.folder / "predictions.pt") as path:
+            torch.save(torch.cat(self.trainer.predict_loop.predictions), path)
+        print(f"\nPredictions: {self.folder / 'predictions.pt'}")
 
 
 def run(args: list[str]) -> None:

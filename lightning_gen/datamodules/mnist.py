@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 from torchvision.datasets import MNIST
 
 from lightning_gen.datamodules.tensors import TensorDataModule, TensorImages
-from lightning_gen.errors import ArgumentError, DataError, require_at_least
+from lightning_gen.errors import ArgumentError, DataError, require_at_least, require_one_of
 
 BUNDLE = Path(__file__).parent / "mnist_12k.npz"  # made by scripts/build_mnist_12k.py
 BUNDLE_SHA256 = "0007dacebb5cdcaee8b70d514f0e2fd3a669afc1357d98a9eea69f8b0982da7d"
@@ -55,12 +55,12 @@ class MNISTDataModule(TensorDataModule):
         super().__init__(batch_size, num_workers, seed)
         require_at_least(1, batch_size=batch_size)
         require_at_least(0, val_split=val_split, num_workers=num_workers, seed=seed)
-        if subset not in ("full", "12k"):
-            raise ArgumentError("subset", f"must be 'full' or '12k', but is {subset!r}")
+        require_one_of(("full", "12k"), subset=subset)
         if image_size not in (28, 32):
             raise ArgumentError("image_size", f"must be 28 or 32, but is {image_size}")
         self.subset, self.root, self.val_split = subset, root, val_split
         self.image_shape = (1, image_size, image_size)
+        self.is_read = False
         self.save_hyperparameters()
 
     def prepare_data(self) -> None:
@@ -70,21 +70,24 @@ class MNISTDataModule(TensorDataModule):
 
     def setup(self, stage: str) -> None:
         """Read the digits once, and split them."""
-        if hasattr(self, "train_set"):
+        if self.is_read:
             return
         (digits, labels), test = _bundle() if self.subset == "12k" else _full(self.root)
         held_out = int(self.val_split if self.val_split >= 1 else self.val_split * len(digits))
-        if len(digits) - held_out < self.batch_size:
+        processes = self.trainer.world_size if self.trainer else 1
+        if len(digits) - held_out < self.batch_size * processes:
             raise ArgumentError(
                 "batch_size",
-                f"is {self.batch_size}, but there are {max(len(digits) - held_out, 0)} training "
-                f"digits: {held_out} of {len(digits)} are held out by val_split={self.val_split}",
+                f"is {self.batch_size} in each of {processes} processes, but there are "
+                f"{max(len(digits) - held_out, 0)} training digits: {held_out} of {len(digits)} "
+                f"are held out by val_split={self.val_split}",
             )
         order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(self.seed))
         data = TensorImages(self._sized(digits), labels)
         self.train_set = data.subset(order[held_out:])
         self.val_set = data.subset(order[:held_out])
         self.test_set = TensorImages(self._sized(test[0]), test[1])
+        self.is_read = True
 
     def _sized(self, digits: Tensor) -> Tensor:
         border = (self.image_shape[1] - 28) // 2

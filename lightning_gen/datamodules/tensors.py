@@ -78,11 +78,11 @@ class TensorDataModule(LightningDataModule):
         return self._loader(self.train_set, sampler=order, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """In order, complete."""
+        """In order; Lightning shares them out among several processes."""
         return self._loader(self.val_set)
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """In order, complete."""
+        """In order; Lightning shares them out among several processes."""
         return self._loader(self.test_set)
 
     def predict_dataloader(self) -> DataLoader[Batch]:

@@ -1,15 +1,15 @@
 """The adversarial game of Goodfellow et al. (2014), https://arxiv.org/abs/1406.2661."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from lightning_gen.errors import require_at_least
+from lightning_gen.errors import require_at_least, require_one_of
 from lightning_gen.losses import ADVERSARIAL_LOSSES, Adversarial
-from lightning_gen.models.game import Game
+from lightning_gen.models.game import NETWORKS, Game
 from lightning_gen.optimization import Terms
-from lightning_gen.sampling import drawing
+from lightning_gen.sampling import derive_seed, drawing
 from lightning_gen.types import Batch, Images, ImageShape, Latents, Logits
 
 
@@ -46,7 +46,8 @@ class AdversarialModel(Game):
     ) -> None:
         super().__init__(image_shape, **training)
         require_at_least(1, k=k)
-        self.save_hyperparameters(ignore=["generator", "discriminator"])
+        require_one_of(tuple(ADVERSARIAL_LOSSES), adversarial=adversarial)
+        self.save_hyperparameters(ignore=NETWORKS)
         self.generator, self.discriminator = generator, discriminator
         self.adversarial = ADVERSARIAL_LOSSES[adversarial]
         self.latent_dim, self.k = latent_dim, k
@@ -59,7 +60,7 @@ class AdversarialModel(Game):
     def split(self, batch: Batch) -> tuple[Images, tuple[Tensor, ...]]:
         """Real images x and their condition c."""
         x, _ = self.read(batch)
-        return x, ()
+        return x.to(cast(torch.dtype, self.dtype)), ()
 
     def generate(self, n: int, *c: Tensor) -> Images:
         """Draw n fakes G(z, c), new ones at every call."""
@@ -67,7 +68,8 @@ class AdversarialModel(Game):
 
     def latents(self, n: int) -> Latents:
         """Draw z ~ N(0, I), n times."""
-        return torch.randn(n, self.latent_dim, device=self.device)
+        z = torch.randn(n, self.latent_dim, device=self.device)
+        return z.to(cast(torch.dtype, self.dtype))
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Algorithm 1; its inner loop "for k steps" runs over successive minibatches."""
@@ -89,7 +91,7 @@ class AdversarialModel(Game):
         return {"adversarial": self.adversarial.generator(fake_score)}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """D's loss and scores on held-out images; D(x) below its training value is overfitting."""
+        """D's loss and scores on held-out images, with the same noise in every epoch."""
         self._evaluate(batch, batch_idx, "val")
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
@@ -98,7 +100,7 @@ class AdversarialModel(Game):
 
     def _evaluate(self, batch: Batch, batch_idx: int, stage: str) -> None:
         x, c = self.split(batch)
-        with drawing(self, self.device, seed=batch_idx):  # the same noise in every epoch
+        with drawing(self, self.device, derive_seed(batch_idx, self.global_rank)):
             real = self.discriminator(x, *c)
             fake = self.discriminator(self.generate(len(x), *c), *c)
         values = {
@@ -106,7 +108,8 @@ class AdversarialModel(Game):
             "real_score": real.float().mean(),
             "fake_score": fake.float().mean(),
         }
-        self.log_dict({f"{stage}/d/{k}": v for k, v in values.items()}, batch_size=len(x))
+        named = {f"{stage}/d/{name}": value for name, value in values.items()}
+        self.log_dict(named, batch_size=len(x), sync_dist=True)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Logits:
         """D's raw scores of the batch's images; sigmoid(score) is the paper's D(x)."""

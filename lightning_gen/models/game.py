@@ -3,7 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from math import ceil
-from typing import Any, cast
+from typing import Any, cast, get_args
+from warnings import filterwarnings
 
 import torch
 from lightning import LightningModule
@@ -11,23 +12,24 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.types import OptimizerConfig, OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_gen.checkpoints import SEED_KEY, check_states, describe
 from lightning_gen.checks import BatchReader
-from lightning_gen.divergence import DivergenceGuard
-from lightning_gen.errors import ArgumentError, require_at_least
+from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
+from lightning_gen.nonfinite import NonFiniteGuard
 from lightning_gen.optimization import (
     OptimizerName,
     OptimizerSettings,
     Schedule,
     Terms,
-    decay,
     descend,
 )
-from lightning_gen.sampling import entropy
+from lightning_gen.sampling import derive_seed
 from lightning_gen.strategies import check_strategy
 from lightning_gen.types import Batch, ImageShape, Scalar
+
+NETWORKS = ["generator", "discriminator"]  # arguments that checkpoints hold as weights
 
 
 class Game(LightningModule, ABC):
@@ -46,8 +48,9 @@ class Game(LightningModule, ABC):
         momentum: SGD's momentum.
         schedule: how the learning rates fall over the training: "constant", "linear" or "cosine".
         clip: largest norm of a player's gradient; 0 leaves gradients as they are.
-        accumulate: batches that make up a minibatch: the steps of one as large as all of them, in
-            the memory of one. Counts as one batch in `global_step` and `k`.
+        accumulate: batches that make up a minibatch: the steps of one batch as large as all of
+            them, in the memory of one (batch norm still sees one at a time). `global_step` and
+            `k` count minibatches.
 
     Raises:
         ArgumentError: an argument is out of its range.
@@ -68,17 +71,19 @@ class Game(LightningModule, ABC):
         accumulate: int = 1,
     ) -> None:
         super().__init__()
+        require_one_of(get_args(OptimizerName), optimizer=optimizer)
+        require_one_of(get_args(Schedule), schedule=schedule)
         rates = {"d": lr if lr_d is None else lr_d, "g": lr if lr_g is None else lr_g}
         require_at_least(0, lr=lr, lr_d=rates["d"], lr_g=rates["g"], momentum=momentum, clip=clip)
         require_at_least(1, accumulate=accumulate)
-        self.save_hyperparameters()
+        self.save_hyperparameters(ignore=NETWORKS)
         self.automatic_optimization = False
         self.read = BatchReader(image_shape)
-        self.rates, self.schedule, self.clip = rates, schedule, clip
-        self.optimizer_settings = OptimizerSettings(optimizer, betas, momentum)
+        self.rates, self.clip = rates, clip
+        self.settings = OptimizerSettings(optimizer, betas, momentum, schedule, fused=not clip)
         self.accumulate, self.chunks = accumulate, list[tuple[Any, ...]]()
         self.reports: dict[str, Scalar] = {}
-        self.guard = DivergenceGuard()
+        self.guard = NonFiniteGuard()
         self.seed = 0
 
     @property
@@ -122,10 +127,15 @@ class Game(LightningModule, ABC):
         if self.trainer.ckpt_path is None:
             self.seed = self.trainer.strategy.broadcast(torch.initial_seed())
 
+    def on_train_start(self) -> None:
+        """Begin anew: what a former fit or the sanity check has seen says nothing of this one."""
+        self.read.checked = False
+        self.reports, self.chunks, self.guard = {}, [], NonFiniteGuard()
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Let the noise depend on nothing but the seed, the batch's number and the process."""
         batches = self.trainer.fit_loop.total_batch_idx
-        torch.manual_seed(entropy(self.seed, batches, self.global_rank))
+        torch.manual_seed(derive_seed(self.seed, batches, self.global_rank))
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip, after a GradScaler has given the gradients their true size."""
@@ -140,7 +150,7 @@ class Game(LightningModule, ABC):
         trainer: Any = self.trainer
         if not self.chunks:
             self.guard.watch(self, self.reports)
-            for scheduler in cast(list[LambdaLR], self.lr_schedulers() or []):
+            for scheduler in cast(list[LRScheduler], self.lr_schedulers() or []):
                 scheduler.step()
         every = trainer.log_every_n_steps
         if trainer.fast_dev_run or (every and (trainer.fit_loop.total_batch_idx + 1) % every == 0):
@@ -150,26 +160,30 @@ class Game(LightningModule, ABC):
     def configure_optimizers(self) -> list[OptimizerConfig | OptimizerLRSchedulerConfig]:
         """An optimizer for each player, with a schedule if it is not constant."""
         return [
-            self._scheduled(self.optimizer_settings.make(network.parameters(), self.rates[player]))
+            self._scheduled(self.settings.optimizer(network.parameters(), self.rates[player]))
             for player, network in self.players.items()
         ]
 
     def _scheduled(self, optimizer: Optimizer) -> OptimizerConfig | OptimizerLRSchedulerConfig:
-        if self.schedule == "constant":
+        if self.settings.schedule == "constant":
             return {"optimizer": optimizer}
-        factor = decay(self.schedule, self._steps())
-        return {"optimizer": optimizer, "lr_scheduler": LambdaLR(optimizer, factor)}
+        # the players' schedules move together, also where G takes its first step later than D
+        filterwarnings("ignore", "Detected call of `lr_scheduler.step")
+        scheduler = self.settings.scheduler(optimizer, self._steps())
+        return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
     def _steps(self) -> int:
         """Minibatches of the whole training."""
         trainer = self.trainer
         if trainer.estimated_stepping_batches == float("inf"):
             raise ArgumentError(
-                "schedule", f"is {self.schedule}, but the training has no end: set max_epochs"
+                "schedule",
+                f"is {self.settings.schedule}, but the training has no end: set max_epochs",
             )
-        steps = ceil(trainer.num_training_batches / self.accumulate) * (trainer.max_epochs or 0)
-        limits = [limit for limit in (steps, trainer.max_steps) if limit > 0]
-        return int(min(limits))
+        limits = [trainer.max_steps]
+        if trainer.max_epochs and trainer.max_epochs > 0:
+            limits.append(ceil(trainer.num_training_batches / self.accumulate) * trainer.max_epochs)
+        return int(min(limit for limit in limits if limit > 0))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Name the class in the file, so that the file alone says how to load it; keep the seed."""
@@ -178,5 +192,5 @@ class Game(LightningModule, ABC):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Say which network differs, before torch lists every tensor that does."""
-        check_states(self, checkpoint, [name for name, _ in self.named_children()])
-        self.seed = checkpoint[SEED_KEY]
+        check_states(self, checkpoint, NETWORKS)
+        self.seed = checkpoint.get(SEED_KEY, 0)

@@ -4,9 +4,10 @@ from typing import Any
 
 from torch import nn
 
-from lightning_gen.checks import check_image_shape, check_players
+from lightning_gen.checks import check_image_shape, own_players
 from lightning_gen.errors import require_at_least
 from lightning_gen.models.adversarial import AdversarialModel
+from lightning_gen.models.game import NETWORKS
 from lightning_gen.networks import MLPDiscriminator, MLPGenerator
 from lightning_gen.sampling import drawing
 from lightning_gen.types import Images, ImageShape
@@ -15,8 +16,9 @@ from lightning_gen.types import Images, ImageShape
 class GAN(AdversarialModel):
     """The original game on multilayer perceptrons: images from noise z ~ N(0, I).
 
-    The networks are those of the paper's MNIST run (sec. 5): a rectified generator, a maxout
-    discriminator with dropout. Its optimizer was SGD; Adam needs less care and is the default.
+    As in the paper (sec. 5), the generator is rectified, the discriminator maxout with dropout;
+    the widths are those of the authors' published configuration for MNIST. Images end in tanh
+    instead of a sigmoid, and Adam, which needs less care, stands before the paper's SGD.
 
     Args:
         image_shape: (channels, height, width) of the images, of any size.
@@ -48,11 +50,19 @@ class GAN(AdversarialModel):
     ) -> None:
         image_shape = check_image_shape(image_shape)
         require_at_least(1, latent_dim=latent_dim, maxout=maxout)
-        G = generator or MLPGenerator(latent_dim, image_shape, generator_widths)
-        D = discriminator or MLPDiscriminator(image_shape, discriminator_widths, maxout, dropout)
-        check_players(G, D, latent_dim, image_shape)
-        super().__init__(image_shape, latent_dim, G, D, **training)
-        self.save_hyperparameters(ignore=["generator", "discriminator"])
+        require_at_least(0, dropout=dropout)
+        for widths in (generator_widths, discriminator_widths):
+            require_at_least(1, widths=min(widths, default=1))
+        players = own_players(
+            generator,
+            discriminator,
+            lambda: MLPGenerator(latent_dim, image_shape, generator_widths),
+            lambda: MLPDiscriminator(image_shape, discriminator_widths, maxout, dropout),
+            latent_dim,
+            image_shape,
+        )
+        super().__init__(image_shape, latent_dim, *players, **training)
+        self.save_hyperparameters(ignore=NETWORKS)
 
     def sample(self, n: int, seed: int | None = None) -> Images:
         """Draw n images (n, *image_shape) in [-1, 1], in eval mode.

@@ -4,16 +4,17 @@ from collections.abc import Mapping
 
 import torch
 from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from lightning_gen.errors import UserError
 
 
-class Divergence(UserError):
+class NonFiniteLossError(UserError):
     """A loss is NaN or infinite."""
 
 
-class DivergenceGuard:
+class NonFiniteGuard:
     """Looks at the losses of each step: on a GPU at the end of the next one, so that nothing waits.
 
     All processes look at the same flag, so all of them stop at the same step.
@@ -26,7 +27,7 @@ class DivergenceGuard:
         """Take the losses among a step's reports, and look at those that are due.
 
         Raises:
-            Divergence: naming the term, the place and the last checkpoint.
+            NonFiniteLossError: naming the term, the place and the last checkpoint.
         """
         losses = {name: value for name, value in reports.items() if name.endswith("/loss")}
         finite = torch.stack(list(losses.values())).isfinite().all().float()
@@ -42,7 +43,7 @@ class DivergenceGuard:
         """Look at what has not been looked at yet; called before a checkpoint is written, too.
 
         Raises:
-            Divergence: see `watch`.
+            NonFiniteLossError: see `watch`.
         """
         if self.pending is None:
             return
@@ -50,7 +51,7 @@ class DivergenceGuard:
         if finite:
             return
         terms = [name for name, value in reports.items() if not value.isfinite()]
-        raise Divergence(
+        raise NonFiniteLossError(
             f"{', '.join(terms) or 'a loss in another process'} is no number in {place} "
             f"(counted from 0).\nThe last good checkpoint: {_last_checkpoint(model.trainer)}. "
             "A lower --model.lr or a --model.clip may help."
@@ -58,8 +59,6 @@ class DivergenceGuard:
 
 
 def _last_checkpoint(trainer: Trainer) -> str:
-    paths = [
-        getattr(callback, "last_model_path", "") or getattr(callback, "best_model_path", "")
-        for callback in trainer.checkpoint_callbacks
-    ]
-    return next((path for path in paths if path), "none")
+    savers = [saver for saver in trainer.checkpoint_callbacks if isinstance(saver, ModelCheckpoint)]
+    paths = [saver.last_model_path or saver.best_model_path for saver in savers]
+    return next(filter(None, paths), "none")
