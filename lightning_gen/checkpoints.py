@@ -1,5 +1,6 @@
 """Checkpoints that say what they are. Reading one never runs code: torch's weights_only does it."""
 
+import os
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Any
 
 import torch
 from lightning import LightningModule
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from lightning_gen import __version__
 from lightning_gen.errors import CheckpointError
+from lightning_gen.files import whole
 
 CLASS_KEY, VERSION_KEY = "lightning_gen/class", "lightning_gen/version"
 SEED_KEY = "lightning_gen/seed"  # of the noise in training
@@ -69,6 +72,36 @@ def load_model(path: str | Path, cls: type[LightningModule] | None = None) -> Li
         return cls.load_from_checkpoint(path, map_location="cpu", weights_only=True).eval()
     except TypeError as error:
         raise CheckpointError(f"{path} does not fit {cls.__name__}: {_gist(error)}") from error
+
+
+def newest_checkpoint(folder: Path) -> tuple[Path | None, list[Path]]:
+    """The newest checkpoint below a folder that can be read, and the newer ones that cannot."""
+    damaged = []
+    paths = [path for path in folder.rglob("*.ckpt") if not path.name.startswith(".")]
+    for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True):
+        try:
+            read_checkpoint(path)
+        except CheckpointError:
+            damaged.append(path)
+        else:
+            return path, damaged
+    return None, damaged
+
+
+class WholeCheckpointIO(TorchCheckpointIO):
+    """Writes checkpoints beside their place and then moves them, so that none is ever half there.
+
+    Lightning's own writes to the system's temporary folder; from another disk, the move copies.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write the checkpoint and wait until it is on the disk."""
+        with whole(Path(path)) as part, part.open("wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def check_states(

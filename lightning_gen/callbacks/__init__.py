@@ -3,5 +3,6 @@
 from lightning_gen.callbacks.image_grid import ImageGrid
 from lightning_gen.callbacks.loss_curves import LossCurves
 from lightning_gen.callbacks.progress import Progress
+from lightning_gen.callbacks.run_checkpoint import RunCheckpoint
 
-__all__ = ["ImageGrid", "LossCurves", "Progress"]
+__all__ = ["ImageGrid", "LossCurves", "Progress", "RunCheckpoint"]

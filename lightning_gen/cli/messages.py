@@ -12,6 +12,8 @@ NOISE = [  # of Lightning and its parts; nothing a user of train.py could do abo
     r".*isinstance\(treespec, LeafSpec\)",
     ".*does not have many workers",
     ".*is smaller than the logging interval",
+    ".*Using ModelCheckpoint with manual optimization",
+    ".*no pre-optimization state",
 ]
 
 

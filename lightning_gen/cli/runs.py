@@ -1,5 +1,6 @@
 """The folder of a run: where it lies, what writes there, and what is said of it at the end."""
 
+import csv
 import logging
 import os
 import shlex
@@ -8,17 +9,20 @@ from collections.abc import Iterator
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from jsonargparse import Namespace
 from lightning import Trainer
+from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
-from lightning_gen.errors import UserError
+from lightning_gen.checkpoints import newest_checkpoint, read_checkpoint
+from lightning_gen.errors import CheckpointError, UserError
 
 FOLDER_VARIABLE = "LIGHTNING_GEN_RUN_FOLDER"  # for the processes that Lightning starts besides
-LOGGERS = {
-    "csv": ("CSVLogger", {"name": "", "version": ""}),
+LOGGERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "csv": ("CSVLogger", {"name": "", "version": "", "flush_logs_every_n_steps": 1}),
     "tensorboard": ("TensorBoardLogger", {"name": "", "version": ""}),
     "wandb": ("WandbLogger", {"project": "lightning_gen"}),
 }
@@ -35,9 +39,7 @@ def new_folder(command: str, config: Namespace) -> Path:
     Raises:
         UserError: it cannot be made.
     """
-    names = [entry.class_path.rpartition(".")[2] for entry in (config.model, config.data)]
-    parent = Path(config.trainer.default_root_dir or "runs")
-    parent /= "-".join(names).lower().removesuffix("datamodule")
+    parent = _parent(config)
     folder = parent / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     if command != "fit":
         folder = folder.with_name(f"{folder.name}-{command}")
@@ -53,6 +55,42 @@ def new_folder(command: str, config: Namespace) -> Path:
         ) from error
     os.environ[FOLDER_VARIABLE] = str(free)
     return free
+
+
+def _parent(config: Namespace) -> Path:
+    """Where the runs of this model on this data lie."""
+    names = [entry.class_path.rpartition(".")[2] for entry in (config.model, config.data)]
+    name = "-".join(names).lower().removesuffix("datamodule")
+    return Path(config.trainer.default_root_dir or "runs", name)
+
+
+def last_checkpoint(config: Namespace) -> str | None:
+    """The newest checkpoint that can be read among the runs of this model on this data, if any."""
+    path, damaged = newest_checkpoint(_parent(config))
+    if is_first_process():
+        for file in damaged:
+            print(f"{file} is damaged: passed over.")
+        print(f"Going on from {path}." if path else "There is no checkpoint yet: a new run.")
+    return str(path) if path else None
+
+
+def folder_of(checkpoint: str) -> Path:
+    """The folder of the run that wrote a checkpoint."""
+    return Path(checkpoint).parents[1]
+
+
+def check_checkpoint(path: str) -> None:
+    """Refuse a checkpoint that cannot be read, and name the newest one of its run that can.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    try:
+        read_checkpoint(path)
+    except CheckpointError as error:
+        other, _ = newest_checkpoint(Path(path).parent) if Path(path).is_file() else (None, [])
+        offer = f"\nThe newest that can be read: {other}" if other else ""
+        raise CheckpointError(f"{error}{offer}") from error
 
 
 def _numbered(folder: Path) -> Iterator[Path]:
@@ -87,6 +125,18 @@ def logger(name: str) -> Namespace:
     class_name, arguments = LOGGERS[name]
     class_path = f"lightning.pytorch.loggers.{class_name}"
     return Namespace(class_path=class_path, init_args=Namespace(**arguments))
+
+
+def keep_rows(logger: CSVLogger, checkpoint: str) -> None:
+    """Let a resumed run's metrics.csv go on after the rows up to the checkpoint."""
+    path = Path(logger.log_dir, "metrics.csv")
+    progress = read_checkpoint(checkpoint)["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+    batches = progress["total"]["ready"]
+    rows = csv.DictReader(path.read_text().splitlines()) if path.exists() else []
+    kept = [row for row in rows if int(row["step"]) < batches]
+    writer = logger.experiment  # this removes the file
+    writer.metrics = [{name: cell for name, cell in row.items() if cell} for row in kept]
+    writer.save()
 
 
 def summary(folder: Path, checkpoint: Path | None) -> str:

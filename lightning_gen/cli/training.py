@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
 
@@ -12,11 +13,13 @@ import torch
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.plugins import CheckpointIO
 
 import lightning_gen.datamodules
 import lightning_gen.models  # noqa: F401 -- an imported class is known to --model by its name
-from lightning_gen.callbacks import ImageGrid, LossCurves, Progress
-from lightning_gen.checkpoints import read_checkpoint
+from lightning_gen.callbacks import ImageGrid, LossCurves, Progress, RunCheckpoint
+from lightning_gen.checkpoints import WholeCheckpointIO
 from lightning_gen.cli import runs
 from lightning_gen.cli.messages import flagged, hush
 from lightning_gen.cli.names import gives
@@ -56,18 +59,23 @@ class TrainingCLI(LightningCLI):
         )
         parser.add_lightning_class_args(ImageGrid, "grid")
         parser.add_lightning_class_args(LossCurves, "curves")
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        parser.set_defaults({"checkpoint.save_last": True})
+        parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
         if not gives(sys.argv[1:], "model.image_shape"):
             parser.link_arguments(
                 "data", "model.init_args.image_shape", _image_shape, apply_on="instantiate"
             )
 
     def _parse_ckpt_path(self) -> None:
-        """Read the checkpoint before anything is built; it does not override any flag."""
-        path = self.config[self.config.subcommand].ckpt_path
-        if path and path not in ("last", "best", "hpc", "registry"):
-            read_checkpoint(path)
+        """Find and read the checkpoint before anything is built; it does not override any flag."""
+        config = self.config[self.config.subcommand]
+        self.resumed: Path | None = None
+        if config.ckpt_path == "last":
+            config.ckpt_path = runs.last_checkpoint(config)
+            if config.ckpt_path and self.config.subcommand == "fit":
+                self.resumed = runs.folder_of(config.ckpt_path)
+        elif config.ckpt_path:
+            runs.check_checkpoint(config.ckpt_path)
+        config.weights_only = True  # a checkpoint is data and never runs code
 
     def before_instantiate_classes(self) -> None:
         """Make the run's folder, and have everything that writes write there."""
@@ -77,8 +85,8 @@ class TrainingCLI(LightningCLI):
         logger = runs.logger(config.logger) if flags.logger in (None, True) else None
         if (flags.max_epochs, flags.max_steps, flags.max_time) == (None, -1, None):
             flags.max_epochs = MAX_EPOCHS
-        self.folder = runs.new_folder(str(self.subcommand), config)
-        if runs.is_first_process():
+        self.folder: Path = self.resumed or runs.new_folder(str(self.subcommand), config)
+        if runs.is_first_process() and not self.resumed:
             with whole(self.folder / "config.yaml") as path:
                 self._parser(self.subcommand).save(config, path, skip_unset=False)
         flags.default_root_dir = str(self.folder)
@@ -93,7 +101,7 @@ class TrainingCLI(LightningCLI):
             with self._naming_flags():
                 super().instantiate_classes()
         except Exception:
-            if runs.is_first_process():
+            if runs.is_first_process() and not self.resumed:
                 shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
@@ -138,7 +146,16 @@ class TrainingCLI(LightningCLI):
         bars = [callback for callback in callbacks if isinstance(callback, ProgressBar)]
         if trainer_config.enable_progress_bar is not False and not bars:
             trainer_config.callbacks = [*callbacks, Progress()]
-        return super().instantiate_trainer(**kwargs)
+        plugins = trainer_config.plugins or []
+        plugins = plugins if isinstance(plugins, list) else [plugins]
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            trainer_config.plugins = [*plugins, WholeCheckpointIO()]
+        trainer = super().instantiate_trainer(**kwargs)
+        if self.resumed and runs.is_first_process():
+            for logger in trainer.loggers:
+                if isinstance(logger, CSVLogger):
+                    runs.keep_rows(logger, self.config[self.subcommand].ckpt_path)
+        return trainer
 
     def _refuse_flags_of_automatic_optimization(self, flags: Any) -> None:
         for flag, idle, own in (

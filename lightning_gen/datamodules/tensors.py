@@ -1,7 +1,8 @@
 """Data sets that fit in memory: one tensor of bytes, one indexing operation a batch."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any, cast
 
 import torch
 from lightning import LightningDataModule, Trainer
@@ -44,6 +45,48 @@ def as_it_is(batch: Any) -> Any:
     return batch
 
 
+class EpochOrder(DistributedSampler[int]):
+    """A process's share of the images, in an order of its own in every epoch.
+
+    An epoch that a stopped run has begun goes on after the images it has seen.
+    """
+
+    seen: tuple[int, int] | None = None  # an epoch, and how many images of it to pass over
+
+    def __iter__(self) -> Iterator[int]:
+        epoch, images = self.seen or (-1, 0)
+        return islice(super().__iter__(), images if epoch == self.epoch else 0, None)
+
+
+class ResumableLoader(DataLoader[Batch]):
+    """A loader whose place in the epoch is part of Lightning's checkpoints."""
+
+    place = (0, 0)  # the epoch, and the batches of it that were handed out
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        """Begins when the first batch is asked for: by then, Lightning has set the epoch."""
+        epoch, images = self.order.seen or (-1, 0)
+        batches = images // cast(int, self.batch_size) if epoch == self.order.epoch else 0
+        for batch in super().__iter__():
+            batches += 1
+            self.place = self.order.epoch, batches
+            yield batch
+
+    @property
+    def order(self) -> EpochOrder:
+        """The order of the images."""
+        return cast(EpochOrder, self.sampler)
+
+    def state_dict(self) -> dict[str, int]:
+        """The place in the data."""
+        epoch, batches = self.place
+        return {"epoch": epoch, "batches": batches}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on where a loader with this state has stopped."""
+        self.order.seen = state["epoch"], state["batches"] * cast(int, self.batch_size)
+
+
 class TensorDataModule(LightningDataModule):
     """Loaders over three data sets in memory, which `setup` of a subclass provides.
 
@@ -69,21 +112,18 @@ class TensorDataModule(LightningDataModule):
         """Shuffled anew in every epoch; an incomplete last batch is left out."""
         trainer: Trainer | None = self.trainer
         processes, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
-        order: DistributedSampler[Batch] = DistributedSampler(
-            self.train_set, processes, rank, seed=self.seed, drop_last=True
+        order = EpochOrder(self.train_set, processes, rank, seed=self.seed, drop_last=True)
+        return ResumableLoader(
+            self.train_set, sampler=order, drop_last=True, **self._loader_settings()
         )
-        if trainer:  # a resumed run starts with its own epoch's order; Lightning sets later ones
-            epochs = trainer.fit_loop.epoch_progress.current
-            order.set_epoch(epochs.processed)  # type: ignore[attr-defined]
-        return self._loader(self.train_set, sampler=order, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """In order; Lightning shares them out among several processes."""
-        return self._loader(self.val_set)
+        return DataLoader(self.val_set, **self._loader_settings())
 
     def test_dataloader(self) -> DataLoader[Batch]:
         """In order; Lightning shares them out among several processes."""
-        return self._loader(self.test_set)
+        return DataLoader(self.test_set, **self._loader_settings())
 
     def predict_dataloader(self) -> DataLoader[Batch]:
         """The test images."""
@@ -94,12 +134,10 @@ class TensorDataModule(LightningDataModule):
         pixels, labels = batch
         return to_images(pixels), labels
 
-    def _loader(self, data: TensorImages, **kwargs: Any) -> DataLoader[Batch]:
-        return DataLoader(
-            data,
-            batch_size=self.batch_size,
-            collate_fn=as_it_is,
-            num_workers=self.num_workers,
-            pin_memory=torch.cuda.is_available(),
-            **kwargs,
-        )
+    def _loader_settings(self) -> dict[str, Any]:
+        return {
+            "batch_size": self.batch_size,
+            "collate_fn": as_it_is,
+            "num_workers": self.num_workers,
+            "pin_memory": torch.cuda.is_available(),
+        }
