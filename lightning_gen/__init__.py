@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from lightning_gen.callbacks import ImageGrid, LossCurves, Progress, RunCheckpoint
+    from lightning_gen.callbacks import GeneratorEMA, ImageGrid, LossCurves, Progress, RunCheckpoint
     from lightning_gen.datamodules import MNISTDataModule
     from lightning_gen.models import DCGAN, GAN
 
 __all__ = [
     "DCGAN",
     "GAN",
+    "GeneratorEMA",
     "ImageGrid",
     "LossCurves",
     "MNISTDataModule",

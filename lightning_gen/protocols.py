@@ -2,6 +2,8 @@
 
 from typing import Protocol, runtime_checkable
 
+from torch import nn
+
 from lightning_gen.types import Images, Latents
 
 
@@ -34,3 +36,15 @@ class Translates(Protocol):
     """Maps images of one domain to another."""
 
     def translate(self, x: Images) -> Images: ...
+
+
+@runtime_checkable
+class Averages(Protocol):
+    """Holds a generator, and evaluates an average of it once `start_average` was called."""
+
+    generator: nn.Module
+    average: nn.Module | None
+
+    def start_average(self) -> None:
+        """Begin with a copy of the generator."""
+        ...

@@ -75,9 +75,9 @@ def fit(tmp_path: Path) -> Callable[..., Trainer]:
             "enable_model_summary": False,
             "log_every_n_steps": 1,
         }
-        val = flags.pop("val", None)
+        val, ckpt_path = flags.pop("val", None), flags.pop("ckpt_path", None)
         trainer = Trainer(**defaults | flags)
-        trainer.fit(model, loader() if data is None else data, val)
+        trainer.fit(model, loader() if data is None else data, val, ckpt_path=ckpt_path)
         return trainer
 
     return fit

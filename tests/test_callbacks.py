@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from lightning import LightningModule, Trainer, seed_everything
+from lightning import Callback, LightningModule, Trainer, seed_everything
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from PIL import Image
 from torch import Tensor
 
-from lightning_gen import ImageGrid, LossCurves, Progress
+from lightning_gen import GeneratorEMA, ImageGrid, LossCurves, Progress
 from lightning_gen.errors import ArgumentError
 from tests.conftest import images, loader, same, small_dcgan, small_gan, state
 
@@ -134,18 +134,7 @@ def test_curves_hold_every_logged_value(fit: Fit, tmp_path: Path) -> None:
 def test_curves_go_on_after_a_resume(fit: Fit, tmp_path: Path) -> None:
     fit(small_gan(), callbacks=[LossCurves()]).save_checkpoint(path := tmp_path / "a.ckpt")
     curves = LossCurves()
-    trainer = Trainer(
-        accelerator="cpu",
-        max_epochs=3,
-        callbacks=[curves],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=tmp_path,
-        log_every_n_steps=1,
-    )
-    trainer.fit(small_gan(), loader(), ckpt_path=path)
+    fit(small_gan(), callbacks=[curves], max_epochs=3, ckpt_path=path)
     assert [batches for batches, _ in curves.curves["train/g/loss"]] == list(range(1, 13))
 
 
@@ -162,3 +151,60 @@ def test_without_a_terminal_every_epoch_is_a_line(fit: Fit, capsys: Any) -> None
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
     assert all(word in lines[0] for word in ("images/s", "d/loss", "g/loss"))
+
+
+class Record(Callback):
+    """Remembers the generator's weights after every batch."""
+
+    def __init__(self) -> None:
+        self.weights: list[dict[str, Tensor]] = []
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
+        self.weights.append(state(pl_module.generator))
+
+
+def test_the_average_is_the_sum_it_is_said_to_be(fit: Fit) -> None:
+    model, record = small_dcgan(k=2), Record()
+    start = state(model.generator)
+    fit(model, callbacks=[record, GeneratorEMA(halflife=20, rampup=1e9)], val=loader())
+    mean = start["0.weight"].double()
+    for weights in record.weights:
+        keep = 0.5 ** (8 / 20)
+        mean = keep * mean + (1 - keep) * weights["0.weight"]
+    assert torch.allclose(model.average[0].weight.double(), mean, atol=1e-6)
+    assert torch.equal(model.average[2].running_mean, model.generator[2].running_mean)
+
+
+def test_the_average_begins_without_the_untrained_generator(fit: Fit) -> None:
+    model = small_gan()
+    fit(model, callbacks=[GeneratorEMA(halflife=1e9, rampup=0.0)])  # a half-life of no images
+    assert same(state(model.average), state(model.generator))
+
+
+def test_samples_come_from_the_average_and_training_does_not(fit: Fit) -> None:
+    runs = []
+    for callbacks in ([], [GeneratorEMA(halflife=1000, rampup=1e9)]):
+        seed_everything(0)
+        model = small_gan(lr=0.01)
+        fit(model, callbacks=callbacks)
+        runs.append(model)
+    plain, averaged = runs
+    assert same(state(plain.generator), state(averaged.generator))
+    assert not torch.equal(plain.sample(4, seed=0), averaged.sample(4, seed=0))
+    averaged.generator.load_state_dict(averaged.average.state_dict())
+    averaged.average = None
+    assert not torch.equal(plain.sample(4, seed=0), averaged.sample(4, seed=0))
+
+
+def test_the_average_is_saved_restored_and_begun_late(fit: Fit, tmp_path: Path) -> None:
+    ema = GeneratorEMA(halflife=100, rampup=1e9)
+    model = small_gan()
+    fit(model, callbacks=[ema], max_epochs=1).save_checkpoint(path := tmp_path / "a.ckpt")
+    again = type(model).load_from_checkpoint(path)
+    assert same(state(model), state(again))
+    assert torch.equal(model.sample(2, seed=1), again.sample(2, seed=1))
+
+    fit(small_gan(), max_epochs=1).save_checkpoint(late := tmp_path / "late.ckpt")
+    model = small_gan()
+    fit(model, callbacks=[ema], ckpt_path=late)
+    assert not same(state(model.average), state(model.generator))

@@ -1,5 +1,6 @@
 """The adversarial game of Goodfellow et al. (2014), https://arxiv.org/abs/1406.2661."""
 
+from copy import deepcopy
 from typing import Any, cast
 
 import torch
@@ -49,6 +50,7 @@ class AdversarialModel(Game):
         require_one_of(tuple(ADVERSARIAL_LOSSES), adversarial=adversarial)
         self.save_hyperparameters(ignore=NETWORKS)
         self.generator, self.discriminator = generator, discriminator
+        self.average: nn.Module | None = None
         self.adversarial = ADVERSARIAL_LOSSES[adversarial]
         self.latent_dim, self.k = latent_dim, k
 
@@ -64,7 +66,7 @@ class AdversarialModel(Game):
 
     def generate(self, n: int, *c: Tensor) -> Images:
         """Draw n fakes G(z, c), new ones at every call."""
-        return self.generator(self.latents(n), *c)
+        return self(self.latents(n), *c)
 
     def latents(self, n: int) -> Latents:
         """Draw z ~ N(0, I), n times."""
@@ -117,5 +119,21 @@ class AdversarialModel(Game):
         return self.discriminator(x, *c)
 
     def forward(self, z: Latents, *c: Tensor) -> Images:
-        """G(z, c)."""
-        return self.generator(z, *c)
+        """G(z, c); outside of training by G's average, if there is one."""
+        G = self.generator if self.training or self.average is None else self.average
+        return G(z, *c)
+
+    def start_average(self) -> None:
+        """Begin an average of G with a copy of it; `GeneratorEMA` goes on from there."""
+        if self.average is None:
+            self.average = deepcopy(self.generator).requires_grad_(False)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Make room for a saved average; let one that was not saved begin with the saved G."""
+        super().on_load_checkpoint(checkpoint)
+        weights = checkpoint["state_dict"]
+        saved = {name: tensor for name, tensor in weights.items() if name.startswith("generator.")}
+        if any(name.startswith("average.") for name in weights):
+            self.start_average()
+        elif self.average is not None:
+            weights |= {f"average.{name.partition('.')[2]}": saved[name] for name in saved}
