@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from datetime import datetime
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
+from lightning_gen import __version__
 from lightning_gen.checkpoints import newest_checkpoint, read_checkpoint
 from lightning_gen.errors import CheckpointError, UserError
 
@@ -24,7 +26,7 @@ FOLDER_VARIABLE = "LIGHTNING_GEN_RUN_FOLDER"  # for the processes that Lightning
 LOGGERS: dict[str, tuple[str, dict[str, Any]]] = {
     "csv": ("CSVLogger", {"name": "", "version": "", "flush_logs_every_n_steps": 1}),
     "tensorboard": ("TensorBoardLogger", {"name": "", "version": ""}),
-    "wandb": ("WandbLogger", {"project": "lightning_gen"}),
+    "wandb": ("WandbLogger", {}),
 }
 
 
@@ -125,6 +127,31 @@ def logger(name: str) -> Namespace:
     class_name, arguments = LOGGERS[name]
     class_path = f"lightning.pytorch.loggers.{class_name}"
     return Namespace(class_path=class_path, init_args=Namespace(**arguments))
+
+
+def logger_place(name: str, folder: Path) -> dict[str, str]:
+    """Arguments by which a logger writes into the run's folder.
+
+    W&B's run has an id made of the folder's name, so that a resumed run goes on there, too.
+    """
+    place = {"save_dir": str(folder.absolute())}  # W&B writes from a process of its own
+    if name == "wandb":
+        run = f"{folder.parent.name}-{folder.name}"
+        project = os.environ.get("WANDB_PROJECT", "lightning_gen")
+        place |= {"id": run, "name": run, "project": project}
+    return place
+
+
+def facts(config: Namespace) -> dict[str, Any]:
+    """What identifies a run besides the arguments of its model and data."""
+    return {
+        "model": config.model.class_path,
+        "data": config.data.class_path,
+        "seed": config.seed_everything,
+        "precision": config.trainer.precision or "32-true",
+        **{f"versions/{name}": version(name) for name in ("torch", "lightning")},
+        "versions/lightning_gen": __version__,
+    }
 
 
 def keep_rows(logger: CSVLogger, checkpoint: str) -> None:

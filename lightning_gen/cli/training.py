@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import jsonargparse
 import torch
+from jsonargparse import Namespace
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -94,7 +95,7 @@ class TrainingCLI(LightningCLI):
         flags.default_root_dir = str(self.folder)
         config.checkpoint.dirpath = config.checkpoint.dirpath or str(self.folder / "checkpoints")
         if logger:
-            logger.init_args.save_dir = str(self.folder)
+            logger.init_args.update(Namespace(runs.logger_place(config.logger, self.folder)))
             flags.logger = logger
 
     def instantiate_classes(self) -> None:
@@ -167,6 +168,12 @@ class TrainingCLI(LightningCLI):
             if isinstance(self.model, Game) and flags[flag] not in idle:
                 raise UserError(f"--trainer.{flag} is for a single optimizer: take --model.{own}")
 
+    def before_fit(self) -> None:
+        """Let the loggers know what their run is, beside the arguments of model and data."""
+        facts = runs.facts(self.config[self.subcommand])
+        for logger in self.trainer.loggers:
+            logger.log_hyperparams(facts)
+
     def after_fit(self) -> None:
         """Say where everything lies, and how to go on."""
         if self.trainer.is_global_zero:
@@ -212,6 +219,9 @@ def run(args: list[str]) -> None:
         )
     except jsonargparse.ArgumentError as error:
         raise UserError(flagged(str(error))) from error
+    finally:
+        if "wandb" in sys.modules:
+            sys.modules["wandb"].finish()
 
 
 def _image_shape(data: LightningDataModule) -> ImageShape:

@@ -107,15 +107,32 @@ class TensorDataModule(LightningDataModule):
     def __init__(self, batch_size: int, num_workers: int, seed: int) -> None:
         super().__init__()
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        self.loader: ResumableLoader | None = None
+        self.restored: dict[str, int] = {}
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> ResumableLoader:
         """Shuffled anew in every epoch; an incomplete last batch is left out."""
         trainer: Trainer | None = self.trainer
         processes, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
         order = EpochOrder(self.train_set, processes, rank, seed=self.seed, drop_last=True)
-        return ResumableLoader(
+        self.loader = ResumableLoader(
             self.train_set, sampler=order, drop_last=True, **self._loader_settings()
         )
+        if self.restored:
+            self.loader.load_state_dict(self.restored)
+        return self.loader
+
+    def state_dict(self) -> dict[str, int]:
+        """The training's place in the data."""
+        return self.loader.state_dict() if self.loader else {}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Have the next training loader go on there.
+
+        Lightning restores loaders, too, but not those of a model that has asked for the number of
+        training batches before, as a learning rate schedule does.
+        """
+        self.restored = state_dict
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """In order; Lightning shares them out among several processes."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lightning_gen.errors import require_at_least, require_one_of
 from lightning_gen.losses import ADVERSARIAL_LOSSES, Adversarial
-from lightning_gen.models.game import NETWORKS, Game
+from lightning_gen.models.game import NETWORKS, Game, Minibatch
 from lightning_gen.optimization import Terms
 from lightning_gen.sampling import derive_seed, drawing
 from lightning_gen.types import Batch, Images, ImageShape, Latents, Logits
@@ -73,12 +73,11 @@ class AdversarialModel(Game):
         z = torch.randn(n, self.latent_dim, device=self.device)
         return z.to(cast(torch.dtype, self.dtype))
 
-    def training_step(self, batch: Batch, batch_idx: int) -> None:
+    def play(self, minibatch: Minibatch) -> None:
         """Algorithm 1; its inner loop "for k steps" runs over successive minibatches."""
-        if minibatch := self.minibatch(*self.split(batch)):
-            self.descend("d", self.discriminator_terms, minibatch)
-            if self.trainer.global_step % self.k == 0:
-                self.descend("g", self.generator_terms, minibatch)
+        self.descend("d", self.discriminator_terms, minibatch)
+        if self.trainer.global_step % self.k == 0:
+            self.descend("g", self.generator_terms, minibatch)
 
     def discriminator_terms(self, x: Images, c: tuple[Tensor, ...]) -> Terms:
         """What D minimises: it tells x from G(z)."""

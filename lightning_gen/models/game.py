@@ -29,6 +29,7 @@ from lightning_gen.sampling import derive_seed
 from lightning_gen.strategies import check_strategy
 from lightning_gen.types import Batch, ImageShape, Scalar
 
+Minibatch = list[tuple[Any, ...]]  # of chunks, one unless batches are accumulated
 NETWORKS = ["generator", "discriminator"]  # arguments that checkpoints hold as weights
 
 
@@ -81,7 +82,7 @@ class Game(LightningModule, ABC):
         self.read = BatchReader(image_shape)
         self.rates, self.clip = rates, clip
         self.settings = OptimizerSettings(optimizer, betas, momentum, schedule, fused=not clip)
-        self.accumulate, self.chunks = accumulate, list[tuple[Any, ...]]()
+        self.accumulate, self.chunks = accumulate, Minibatch()
         self.reports: dict[str, Scalar] = {}
         self.guard = NonFiniteGuard()
         self.seed = 0
@@ -91,17 +92,27 @@ class Game(LightningModule, ABC):
     def players(self) -> Mapping[str, nn.Module]:
         """Each player's networks by the player's name, in the order of their optimizers."""
 
-    def minibatch(self, *chunk: Any) -> list[tuple[Any, ...]]:
-        """What to play with: [chunk], or several of them, or nothing while more are to come."""
-        self.chunks.append(chunk)
-        if len(self.chunks) < self.accumulate and not self.trainer.is_last_batch:
-            return []
-        complete, self.chunks = self.chunks, []
-        return complete
+    @abstractmethod
+    def split(self, batch: Batch) -> tuple[Any, ...]:
+        """What the players' terms are functions of."""
 
-    def descend(
-        self, player: str, terms: Callable[..., Terms], minibatch: list[tuple[Any, ...]]
-    ) -> None:
+    @abstractmethod
+    def play(self, minibatch: Minibatch) -> None:
+        """The algorithm: whoever's turn it is descends on the minibatch."""
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """Play, once enough batches have come for a minibatch; all else is bookkeeping."""
+        self.chunks.append(self.split(batch))
+        if len(self.chunks) < self.accumulate and not self.trainer.is_last_batch:
+            return
+        minibatch, self.chunks = self.chunks, []
+        self.play(minibatch)
+        # before any callback saves this step: the one must not save NaN, the other not be missing
+        self.guard.watch(self, self.reports)
+        for scheduler in self._schedulers():
+            scheduler.step()
+
+    def descend(self, player: str, terms: Callable[..., Terms], minibatch: Minibatch) -> None:
         """One step of one player while the others rest; see `optimization.descend`."""
         names = list(self.players)
         optimizers = cast(list[LightningOptimizer], self.optimizers())
@@ -143,15 +154,11 @@ class Game(LightningModule, ABC):
             self.clip_gradients(optimizer, self.clip, "norm")
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Look for divergence, move the learning rates on, log the latest terms every n steps.
+        """Log the latest terms every n steps.
 
         Logging at every step would cost more than a small discriminator.
         """
         trainer: Any = self.trainer
-        if not self.chunks:
-            self.guard.watch(self, self.reports)
-            for scheduler in cast(list[LRScheduler], self.lr_schedulers() or []):
-                scheduler.step()
         every = trainer.log_every_n_steps
         if trainer.fast_dev_run or (every and (trainer.fit_loop.total_batch_idx + 1) % every == 0):
             for name, value in self.reports.items():
@@ -171,6 +178,9 @@ class Game(LightningModule, ABC):
         filterwarnings("ignore", "Detected call of `lr_scheduler.step")
         scheduler = self.settings.scheduler(optimizer, self._steps())
         return {"optimizer": optimizer, "lr_scheduler": scheduler}
+
+    def _schedulers(self) -> list[LRScheduler]:
+        return cast(list[LRScheduler], self.lr_schedulers() or [])
 
     def _steps(self) -> int:
         """Minibatches of the whole training."""

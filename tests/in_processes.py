@@ -1,0 +1,87 @@
+"""Trains a GAN in some processes and leaves what each of them came to; run by test_processes.py.
+
+The noise is made from the images, so that two processes with half a batch each draw what one with
+the whole batch does.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Trainer, seed_everything
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+
+from lightning_gen import GAN, GeneratorEMA
+
+
+class Reproducible(GAN):
+    def split(self, batch: Any) -> Any:
+        x, c = super().split(batch)
+        self.z = x.flatten(1)[:, :4]
+        return x, c
+
+    def latents(self, n: int) -> Tensor:
+        return self.z
+
+
+def main(processes: int, out: Path, own_noise: bool, poison: bool) -> None:
+    seed_everything(0, verbose=False)
+    x = torch.rand(32, 1, 8, 8) * 2 - 1
+    if poison:
+        x[20] = float("nan")  # one process meets it first, in the third batch of the epoch
+    cls = GAN if own_noise else Reproducible
+    model = cls(
+        (1, 8, 8),
+        latent_dim=4,
+        generator_widths=(16,),
+        discriminator_widths=(16,),
+        dropout=0.0,
+        optimizer="sgd",
+        lr=0.1,
+        k=2,
+    )
+    trainer = Trainer(
+        accelerator="cpu",
+        devices=processes,
+        strategy="ddp_find_unused_parameters_true" if processes > 1 else "auto",
+        max_epochs=3,
+        logger=False,
+        callbacks=[GeneratorEMA(halflife=50)],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=out,
+        log_every_n_steps=1,
+    )
+    data = DataLoader(TensorDataset(x), batch_size=8 // processes, shuffle=False)
+    noise = []
+    if own_noise:
+        draw = model.latents
+        model.latents = lambda n: noise.append(draw(n)) or noise[-1]
+    trainer.fit(model, _shared(data, processes), DataLoader(TensorDataset(x), batch_size=8))
+    result = {
+        "weights": model.state_dict(),
+        "steps": trainer.global_step,
+        "noise": noise[0] if noise else None,
+        "val": trainer.callback_metrics["val/d/real_score"],
+    }
+    torch.save(result, out / f"{processes}-{trainer.global_rank}.pt")
+
+
+def _shared(data: DataLoader, processes: int) -> DataLoader:
+    """In order: Lightning's own sampler would shuffle."""
+    if processes == 1:
+        return data
+    import os
+
+    from torch.utils.data import DistributedSampler
+
+    rank = int(os.environ.get("LOCAL_RANK", 0))
+    sampler = DistributedSampler(data.dataset, processes, rank, shuffle=False)
+    return DataLoader(data.dataset, batch_size=data.batch_size, sampler=sampler)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]), "noise" in sys.argv, "poison" in sys.argv)

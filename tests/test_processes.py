@@ -1,0 +1,105 @@
+"""Laws of training in several processes: they are one training, and none waits for another."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
+from torch import nn
+
+from lightning_gen.errors import UserError
+from lightning_gen.strategies import check_strategy
+
+ROOT = Path(__file__).parents[1]
+
+
+def train(out: Path, processes: int, *words: str, timeout: int = 100) -> Any:
+    script = str(Path(__file__).with_name("in_processes.py"))
+    return subprocess.run(
+        [sys.executable, script, str(processes), str(out), *words],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def results(out: Path, processes: int) -> list[dict[str, Any]]:
+    return [torch.load(out / f"{processes}-{rank}.pt") for rank in range(processes)]
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> list[list[dict[str, Any]]]:
+    """What one process came to, and two with half the batch each."""
+    out = tmp_path_factory.mktemp("both")
+    for processes in (1, 2):
+        run = train(out, processes)
+        assert run.returncode == 0, run.stderr
+    return [results(out, 1), results(out, 2)]
+
+
+def test_two_processes_with_half_batches_equal_one(both: Any) -> None:
+    (one,), two = both
+    assert one["steps"] == two[0]["steps"] == 12
+    for name, weights in one["weights"].items():
+        assert torch.allclose(weights, two[0]["weights"][name], rtol=0, atol=1e-6), name
+
+
+def test_weights_and_their_average_are_bit_equal_in_all_processes(both: Any) -> None:
+    _, (a, b) = both
+    assert any(name.startswith("average.") for name in a["weights"])
+    for name, weights in a["weights"].items():
+        assert torch.equal(weights, b["weights"][name]), name
+
+
+def test_validation_is_averaged_over_processes(both: Any) -> None:
+    (one,), (a, b) = both
+    assert a["val"] == b["val"]
+    assert a["val"] == pytest.approx(one["val"].item(), abs=1e-5)
+
+
+def test_every_process_draws_its_own_noise(tmp_path: Path) -> None:
+    assert train(tmp_path, 2, "noise").returncode == 0
+    a, b = results(tmp_path, 2)
+    assert not torch.equal(a["noise"], b["noise"])
+
+
+def test_a_loss_that_is_no_number_stops_every_process(tmp_path: Path) -> None:
+    run = train(tmp_path, 2, "noise", "poison", timeout=60)
+    assert run.returncode != 0
+    assert "NonFiniteLossError" in run.stderr
+    assert "in epoch 0, batch 2" in run.stderr
+
+
+def test_the_command_line_chooses_the_strategy(tmp_path: Path) -> None:
+    flags = ["--model", "GAN", "--data", "MNISTDataModule", "--data.subset", "12k"]
+    flags += ["--trainer.devices", "2", "--trainer.accelerator", "cpu", "--trainer.max_steps", "4"]
+    run = subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), "fit", *flags],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "ddp_find_unused_parameters_true" in run.stdout
+    assert run.stdout.count("Trained for 4 batches") == 1
+    (folder,) = (tmp_path / "runs" / "gan-mnist").iterdir()
+    assert (folder / "checkpoints" / "last.ckpt").exists()
+    assert len(list(folder.glob("images/samples/*.png"))) == 1
+
+
+def test_strategies_that_would_fail_are_refused_with_one_that_works() -> None:
+    with pytest.raises(UserError, match="ddp_find_unused_parameters_true"):
+        check_strategy(FSDPStrategy())
+    plain = DDPStrategy()
+    plain._model = nn.Linear(1, 1)
+    plain._model.find_unused_parameters = False
+    with pytest.raises(UserError, match="ddp_find_unused_parameters_true"):
+        check_strategy(plain)
+    plain._model.find_unused_parameters = True
+    check_strategy(plain)

@@ -1,0 +1,169 @@
+"""Laws of a run that is stopped: it goes on as if nothing had happened."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning import Callback
+
+from lightning_gen.checkpoints import WholeCheckpointIO, newest_checkpoint
+from lightning_gen.cli import main
+from scripts.kill_and_resume import equal
+
+ROOT = Path(__file__).parents[1]
+RUN = [
+    *("fit", "--model", "GAN", "--data", "MNISTDataModule", "--data.subset", "12k"),
+    *("--model.generator_widths", "[16]", "--model.discriminator_widths", "[16]"),
+    *("--model.schedule", "cosine", "--model.k", "2", "--ema.halflife", "1000"),
+    *("--trainer.accelerator", "cpu", "--trainer.limit_train_batches", "12"),
+    *("--trainer.max_epochs", "3", "--trainer.log_every_n_steps", "2"),
+    *("--checkpoint.every_n_train_steps", "5"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
+def final(root: str) -> dict[str, Any]:
+    (path,) = Path(root).glob("*/*/checkpoints/last.ckpt")
+    return torch.load(path, weights_only=True)
+
+
+def metrics(root: str) -> str:
+    (path,) = Path(root).glob("*/*/metrics.csv")
+    return path.read_text()
+
+
+def agree(a: str, b: str) -> None:
+    one, other = final(a), final(b)
+    for key in ("state_dict", "optimizer_states", "lr_schedulers", "global_step"):
+        assert equal(one[key], other[key]), key
+    assert metrics(a) == metrics(b)
+
+
+class Stop(Callback):
+    """Sends this process a signal as a batch begins: Ctrl-C saves nothing, SIGTERM does."""
+
+    def __init__(self, batch: int, name: str = "SIGINT") -> None:
+        self.batch, self.name = batch, name
+
+    def on_train_batch_start(
+        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if trainer.fit_loop.total_batch_idx == self.batch:
+            os.kill(os.getpid(), signal.Signals[self.name])
+
+
+def stopped(run: list[str], batch: int, name: str = "SIGINT") -> None:
+    callback = {"class_path": "tests.test_resume.Stop", "init_args": {"batch": batch, "name": name}}
+    with pytest.raises(SystemExit):
+        main([*run, "--trainer.callbacks", json.dumps([callback])])
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning leaves it ignored
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize(
+    ("every", "batch"), [("5", 17), ("12", 25)], ids=["mid-epoch", "epoch's end"]
+)
+def test_a_resumed_run_ends_as_the_unbroken_one(
+    workers: str, every: str, batch: int, capsys: Any
+) -> None:
+    run = [*RUN, "--data.num_workers", workers, "--checkpoint.every_n_train_steps", every]
+    assert main([*run, "--trainer.default_root_dir", "unbroken"]) == 0
+    run += ["--trainer.default_root_dir", "resumed"]
+    stopped(run, batch)
+    assert main([*run, "--ckpt_path", "last"]) == 0
+    assert "Going on from" in capsys.readouterr().out
+    agree("unbroken", "resumed")
+
+
+def test_sigterm_saves_the_batch_it_interrupts(capsys: Any) -> None:
+    assert main([*RUN, "--trainer.default_root_dir", "unbroken"]) == 0
+    run = [*RUN, "--trainer.default_root_dir", "resumed"]
+    stopped(run, 7, "SIGTERM")
+    assert final("resumed")["global_step"] == 8
+    assert main([*run, "--ckpt_path", "last"]) == 0
+    agree("unbroken", "resumed")
+
+
+def test_a_killed_run_goes_on(capsys: Any) -> None:
+    run = [*RUN, "--trainer.limit_train_batches", "120", "--trainer.max_epochs", "4"]
+    assert main([*run, "--trainer.default_root_dir", "unbroken"]) == 0
+    run += ["--trainer.default_root_dir", "killed"]
+    command = [sys.executable, str(ROOT / "train.py"), *run]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list(Path("killed").glob("*/*/checkpoints/last.ckpt")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert final("killed")["global_step"] < 480
+    assert main([*run, "--ckpt_path", "last"]) == 0
+    agree("unbroken", "killed")
+
+
+def test_last_begins_a_run_where_there_is_none(capsys: Any) -> None:
+    assert main([*RUN, "--ckpt_path", "last", "--trainer.max_steps", "3"]) == 0
+    assert "a new run" in capsys.readouterr().out
+
+
+def test_a_damaged_checkpoint_is_passed_over_or_refused_by_name(capsys: Any) -> None:
+    run = [*RUN, "--trainer.max_epochs", "1"]
+    assert main(run) == 0
+    (last,) = Path.cwd().glob("runs/*/*/checkpoints/last.ckpt")
+    (other,) = set(last.parent.glob("*.ckpt")) - {last}
+    last.write_bytes(last.read_bytes()[:3000])
+    assert main([*run, "--ckpt_path", str(last)]) == 2
+    error = capsys.readouterr().err
+    assert f"{last} is damaged" in error
+    assert f"The newest that can be read: {other}" in error
+    assert main([*RUN, "--ckpt_path", "last"]) == 0
+    said = capsys.readouterr().out
+    assert "last.ckpt is damaged: passed over" in said
+    assert f"Going on from {other.relative_to(Path.cwd())}" in said
+
+
+def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path, monkeypatch: Any) -> None:
+    path = tmp_path / "a.ckpt"
+    save = WholeCheckpointIO().save_checkpoint
+    save({"state_dict": {}, "number": 1}, path)
+
+    def fail(checkpoint: Any, file: Any) -> None:
+        file.write(b"PK half of a checkpoint")
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", fail)
+        with pytest.raises(OSError, match="no space left"):
+            save({"state_dict": {}, "number": 2}, path)
+    assert torch.load(path)["number"] == 1
+    assert newest_checkpoint(tmp_path) == (path, [])
+    assert [file.name for file in tmp_path.iterdir()] == ["a.ckpt"]
+
+
+def test_a_checkpoint_that_is_code_is_not_run(tmp_path: Path, capsys: Any) -> None:
+    torch.save({"state_dict": {}, "hyper_parameters": os.system}, tmp_path / "evil.ckpt")
+    assert main([*RUN, "--ckpt_path", "evil.ckpt"]) == 2
+    assert "evil.ckpt holds more than data" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("processes", "kills"), [(1, 20), (2, 5)])
+def test_many_kills_leave_no_trace(processes: int, kills: int) -> None:
+    script = str(ROOT / "scripts" / "kill_and_resume.py")
+    flags = ["--kills", str(kills), "--processes", str(processes)]
+    run = subprocess.run([sys.executable, script, *flags], capture_output=True, text=True)
+    assert "bit-identical: True" in run.stdout, run.stdout
+    assert "metrics.csv identical: True" in run.stdout

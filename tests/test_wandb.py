@@ -1,0 +1,93 @@
+"""W&B without a login or a network: what was logged, and at which step, read back from the file."""
+
+import json
+import struct
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lightning_gen.cli import main
+from tests.test_cli import FIT
+
+PICTURE = "images/samples/filenames"
+
+
+def records(path: Path) -> Iterator[Any]:
+    """The entries of an offline run's file: LevelDB's log format, in blocks of 32 KiB."""
+    from wandb.proto import wandb_internal_pb2
+
+    data, at, record = path.read_bytes(), 7, b""
+    while at + 7 <= len(data):
+        if (room := 32768 - at % 32768) < 7:
+            at += room
+            continue
+        _, size, kind = struct.unpack_from("<IHB", data, at)
+        record, at = record + data[at + 7 : at + 7 + size], at + 7 + size
+        if kind in (1, 4):  # the whole of a record, or its last piece
+            entry, record = wandb_internal_pb2.Record.FromString(record), b""
+            yield entry
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [
+        {"/".join(i.nested_key) or i.key: json.loads(i.value_json) for i in entry.history.item}
+        for entry in records(path)
+        if entry.WhichOneof("record_type") == "history"
+    ]
+
+
+def config(path: Path) -> dict[str, Any]:
+    values = {}
+    for entry in records(path):
+        kind = entry.WhichOneof("record_type")
+        update = entry.config.update if kind == "config" else entry.run.config.update
+        values |= {"/".join(i.nested_key) or i.key: json.loads(i.value_json) for i in update}
+    return values
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    for name, value in {"MODE": "offline", "SILENT": "true", "DIR": str(tmp_path)}.items():
+        monkeypatch.setenv(f"WANDB_{name}", value)
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+
+
+def test_an_offline_run_holds_metrics_pictures_and_settings(offline: None, capsys: Any) -> None:
+    assert main([*FIT, "--logger", "wandb", "--model.k", "2"]) == 0
+    (folder,) = Path("runs/dcgan-mnist").iterdir()
+    (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
+    assert path.stem == f"run-dcgan-mnist-{folder.name}"
+
+    logged = rows(path)
+    steps = {
+        key: [row["trainer/global_step"] for row in logged if key in row]
+        for key in ("train/d/loss", "train/g/loss", "val/d/real_score", PICTURE)
+    }
+    assert steps == {
+        "train/d/loss": [0, 1, 2],
+        "train/g/loss": [1, 2],  # G moves at every second batch, and its last terms stay
+        "val/d/real_score": [2],
+        PICTURE: [3],
+    }
+    settings = config(path)
+    assert settings["latent_dim"] == 4
+    assert settings["lr"] == 2e-4
+    assert settings["subset"] == "12k"
+    assert settings["seed"] == 0
+    assert "versions/torch" in settings
+
+
+def test_a_resumed_run_has_the_same_id(offline: None, capsys: Any) -> None:
+    assert main([*FIT, "--logger", "wandb"]) == 0
+    more = [*FIT, "--logger", "wandb", "--trainer.max_epochs", "2", "--ckpt_path", "last"]
+    assert main(more) == 0
+    (folder,) = Path("runs/dcgan-mnist").iterdir()
+    paths = sorted(folder.glob("wandb/offline-run-*/run-*.wandb"), key=lambda p: p.stat().st_mtime)
+    assert {path.stem for path in paths} == {f"run-dcgan-mnist-{folder.name}"}
+    last = rows(paths[-1])
+    assert [row["trainer/global_step"] for row in last if "train/d/loss" in row][-3:] == [3, 4, 5]
