@@ -1,5 +1,6 @@
 """Manual optimization for players who move in turn: what no paper says and every model needs."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from math import ceil
@@ -25,7 +26,7 @@ from lightning_gen.optimization import (
     Terms,
     descend,
 )
-from lightning_gen.sampling import derive_seed
+from lightning_gen.sampling import derive_seed, seed_noise
 from lightning_gen.strategies import check_strategy
 from lightning_gen.types import Batch, ImageShape, Scalar
 
@@ -105,7 +106,8 @@ class Game(LightningModule, ABC):
         self.chunks.append(self.split(batch))
         if len(self.chunks) < self.accumulate and not self.trainer.is_last_batch:
             return
-        minibatch, self.chunks = self.chunks, []
+        minibatch = self.chunks.copy()
+        self.chunks.clear()
         self.play(minibatch)
         # before any callback saves this step: the one must not save NaN, the other not be missing
         self.guard.watch(self, self.reports)
@@ -125,7 +127,7 @@ class Game(LightningModule, ABC):
             resting=resting,
             counted=player == names[0],
         )
-        self.reports |= {f"train/{player}/{name}": term for name, term in report.items()}
+        self.reports.update({f"train/{player}/{name}": term for name, term in report.items()})
 
     def observe(self, player: str, **scores: Tensor) -> None:
         """Have the means of these scores logged beside the player's terms."""
@@ -135,6 +137,10 @@ class Game(LightningModule, ABC):
     def on_fit_start(self) -> None:
         """Take the run's seed, one for all processes; a resumed run goes on with its own."""
         check_strategy(self.trainer.strategy)
+        if self.device.type == "cpu":
+            # Lightning's import turns this check on; on a machine without NVIDIA's libraries it
+            # searches for them at every optimizer step
+            os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
         if self.trainer.ckpt_path is None:
             self.seed = self.trainer.strategy.broadcast(torch.initial_seed())
 
@@ -146,7 +152,7 @@ class Game(LightningModule, ABC):
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Let the noise depend on nothing but the seed, the batch's number and the process."""
         batches = self.trainer.fit_loop.total_batch_idx
-        torch.manual_seed(derive_seed(self.seed, batches, self.global_rank))
+        seed_noise(derive_seed(self.seed, batches, self.global_rank), self.device)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip, after a GradScaler has given the gradients their true size."""

@@ -1,0 +1,1 @@
+"""How fast training is, beside the fastest it could be: `python -m benchmarks`."""

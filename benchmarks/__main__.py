@@ -1,0 +1,190 @@
+"""Step times through the Trainer against a hand-written loop over the same networks and rule.
+
+Both run in turn in this process, slice by slice, so that a machine whose speed drifts favours
+neither. Prints a table of medians with the range of the slices, and writes JSON with `--json`.
+"""
+
+import argparse
+import json
+import platform
+import resource
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, Trainer
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from benchmarks import networks
+from lightning_gen import DCGAN, GAN, MNISTDataModule
+from lightning_gen.cli.messages import hush
+from lightning_gen.types import to_images
+
+WARMUP = 10
+Players = tuple[nn.Module, nn.Module]
+
+
+def works() -> dict[str, tuple[type[Any], Callable[[], Players], int]]:
+    """Model, networks and image size of each line of the table."""
+    ours = DCGAN((1, 32, 32))
+    return {
+        "GAN, script's widths": (GAN, networks.gan, 28),
+        "DCGAN, script's widths": (DCGAN, networks.dcgan, 32),
+        "DCGAN, our defaults": (
+            DCGAN,
+            lambda: (deepcopy(ours.generator), deepcopy(ours.discriminator)),
+            32,
+        ),
+    }
+
+
+class Clock(Callback):
+    """Seconds per step, without the first ones."""
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, i: int) -> None:
+        if trainer.fit_loop.total_batch_idx == WARMUP:
+            self.start = time.perf_counter()
+
+    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
+        steps = trainer.global_step - WARMUP
+        self.seconds = (time.perf_counter() - self.start) / steps
+
+
+def through_trainer(model: Any, data: MNISTDataModule, steps: int, precision: str) -> float:
+    """Seconds a step as users train: Trainer, DataModule, logging every 50 steps."""
+    clock = Clock()
+    trainer = Trainer(
+        accelerator="cpu",
+        precision=precision,  # type: ignore[arg-type]
+        max_steps=steps + WARMUP,
+        max_epochs=-1,
+        limit_val_batches=0,
+        callbacks=[clock],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(model, data)
+    return clock.seconds
+
+
+def by_hand(players: Players, pixels: Tensor, steps: int, precision: str) -> float:
+    """Seconds a step of Algorithm 1 in plain torch, its data one tensor in memory."""
+    G, D = players
+    opt_g, opt_d = (
+        torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999), fused=True) for net in players
+    )
+    cast = torch.autocast("cpu", torch.bfloat16) if "bf16" in precision else nullcontext()
+    batches = _batches(pixels)
+    for step in range(steps + WARMUP):
+        if step == WARMUP:
+            start = time.perf_counter()
+        x = to_images(next(batches))
+        with cast:
+            with torch.no_grad():
+                fake = G(torch.randn(len(x), 100))
+            real_score, fake_score = D(x).float(), D(fake).float()
+        opt_d.zero_grad()
+        (softplus(-real_score).mean() + softplus(fake_score).mean()).backward()
+        opt_d.step()
+        D.requires_grad_(False)
+        with cast:
+            score = D(G(torch.randn(len(x), 100))).float()
+        opt_g.zero_grad()
+        softplus(-score).mean().backward()
+        opt_g.step()
+        D.requires_grad_(True)
+    return (time.perf_counter() - start) / steps
+
+
+def _batches(pixels: Tensor) -> Iterator[Tensor]:
+    while True:
+        for index in torch.randperm(len(pixels)).split(64)[:-1]:
+            yield pixels[index]
+
+
+def images_per_second(seconds: float = 3.0) -> float:
+    """Of the data path alone, in one thread: order, batch, conversion to float."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    data = MNISTDataModule("12k", val_split=0.0)
+    data.setup("fit")
+    images, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        for batch in data.train_dataloader():
+            x, _ = data.on_after_batch_transfer(batch, 0)
+            images += len(x)
+    torch.set_num_threads(threads)
+    return images / (time.perf_counter() - start)
+
+
+def compare(name: str, slices: int, steps: int, precision: str) -> dict[str, Any]:
+    """Medians of both ways, and of their ratio slice by slice."""
+    cls, make, size = works()[name]
+    data = MNISTDataModule("12k", image_size=size)  # type: ignore[arg-type]
+    data.setup("fit")
+    G, D = make()
+    model = cls((1, size, size), generator=G, discriminator=D)
+    hand = make()
+    if cls is DCGAN:
+        for network in (G, D, *hand):
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    times: list[tuple[float, float]] = []
+    for _ in range(slices):
+        ours = through_trainer(model, data, steps, precision)
+        times.append((ours, by_hand(hand, data.train_set.pixels, steps, precision)))
+    ratios = sorted(a / b for a, b in times)
+    return {
+        "work": name,
+        "precision": precision,
+        "trainer_ms": 1000 * statistics.median(a for a, _ in times),
+        "by_hand_ms": 1000 * statistics.median(b for _, b in times),
+        "ratio": statistics.median(ratios),
+        "ratio_range": (ratios[0], ratios[-1]),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--slices", type=int, default=7, help="of each way, in turn")
+    parser.add_argument("--json", type=Path, help="a file for the figures")
+    args = parser.parse_args()
+    hush()
+    warnings.simplefilter("ignore")
+
+    print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}, ", end="")
+    print(f"{torch.get_num_threads()} threads, batch 64, {args.slices} slices\n")
+    print("| work | precision | Trainer, ms/step | by hand, ms/step | ratio (range) |")
+    print("|---|---|---|---|---|")
+    rows = []
+    for name in works():
+        for precision in ("32-true", "bf16-mixed"):
+            steps = 30 if "DCGAN" in name else 400
+            row = compare(name, args.slices, steps, precision)
+            low, high = row["ratio_range"]
+            print(
+                f"| {name} | {precision} | {row['trainer_ms']:.2f} | {row['by_hand_ms']:.2f} "
+                f"| {row['ratio']:.3f} ({low:.3f} to {high:.3f}) |",
+                flush=True,
+            )
+            rows.append(row)
+    speed = images_per_second()
+    print(f"\nMNIST batches from memory, one thread: {speed:,.0f} images/s")
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"Largest memory of this process: {memory:,.0f} MiB")
+    if args.json:
+        figures = {"steps": rows, "images_per_second": speed, "memory_mib": memory}
+        args.json.write_text(json.dumps({"torch": torch.__version__, **figures}, indent=2))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
