@@ -9,7 +9,6 @@ import json
 import platform
 import resource
 import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -137,7 +136,7 @@ def compare(name: str, slices: int, steps: int, precision: str) -> dict[str, Any
     hand = make()
     if cls is DCGAN:
         for network in (G, D, *hand):
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network.to(memory_format=torch.channels_last)
     times: list[tuple[float, float]] = []
     for _ in range(slices):
         ours = through_trainer(model, data, steps, precision)
@@ -187,4 +186,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

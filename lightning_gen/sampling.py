@@ -20,8 +20,7 @@ def seed_noise(seed: int, device: torch.device) -> None:
     """Seed torch's generators on the CPU and on one device, and on no other.
 
     `torch.manual_seed` also seeds devices that are not in use. Where there are none but torch was
-    built for some, it keeps each seed, with a traceback, for the day one appears: a millisecond
-    and a few kilobytes a call.
+    built for some, it formats a traceback for the day one appears: a millisecond a call.
     """
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":

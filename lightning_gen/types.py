@@ -34,7 +34,7 @@ ImageShape = tuple[int, int, int]  # channels, height, width
 
 def to_images(pixels: Tensor) -> Images:
     """Bytes in [0, 255] to images in [-1, 1]."""
-    return pixels / 127.5 - 1
+    return (pixels / 127.5).sub_(1)
 
 
 def to_pixels(x: Tensor) -> Tensor:

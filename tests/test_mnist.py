@@ -111,6 +111,12 @@ def test_images_are_float_in_minus_1_to_1_after_the_transfer() -> None:
     assert (border == -1).all()
 
 
+def test_a_batch_of_bytes_is_left_as_it_is() -> None:
+    pixels = torch.zeros(1, 1, 2, 2, dtype=torch.uint8)
+    to_images(pixels)
+    assert not pixels.any()
+
+
 def test_bytes_survive_the_way_to_images_and_back() -> None:
     pixels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
     assert torch.equal(to_pixels(to_images(pixels)), pixels)
