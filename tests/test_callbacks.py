@@ -150,7 +150,8 @@ def test_without_a_terminal_every_epoch_is_a_line(fit: Fit, capsys: Any) -> None
     fit(small_gan(), callbacks=[Progress()], enable_progress_bar=True)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
-    assert all(word in lines[0] for word in ("images/s", "d/loss", "g/loss"))
+    assert all(word in lines[0] for word in ("images/s", "d/loss", "g/loss", "left"))
+    assert lines[1].endswith("00:00 left")
 
 
 class Record(Callback):

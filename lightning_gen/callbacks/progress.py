@@ -21,6 +21,7 @@ class Progress(ProgressBar):
         self.enabled = True
         self.bar: tqdm[Any] | None = None
         self.images, self.started = 0, 0.0
+        self.train_started = 0.0
 
     def disable(self) -> None:
         """Lightning calls this in all processes but the first."""
@@ -36,6 +37,7 @@ class Progress(ProgressBar):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the bar at the number of batches that are done already."""
+        self.train_started = monotonic()
         batches = trainer.estimated_stepping_batches
         self.bar = tqdm(
             total=None if batches == float("inf") else int(batches),
@@ -63,7 +65,8 @@ class Progress(ProgressBar):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Without a terminal: the line of this epoch."""
         if self.enabled and self.bar is not None and self.bar.disable:
-            print(f"{_epochs(trainer)}: {', '.join(self.facts(trainer))}", flush=True)
+            facts = [*self.facts(trainer), *self.time_left(trainer)]
+            print(f"{_epochs(trainer)}: {', '.join(facts)}", flush=True)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Close the bar."""
@@ -86,6 +89,14 @@ class Progress(ProgressBar):
             f"{speed:,.0f} images/s",
             *(f"{name.removeprefix('train/')} {value:.3g}" for name, value in metrics),
         ]
+
+    def time_left(self, trainer: Trainer) -> list[str]:
+        """How long the rest will take at the pace so far; nothing for a training without end."""
+        if self.bar is None or self.bar.total is None:
+            return []
+        done = trainer.fit_loop.total_batch_idx + 1
+        pace = (monotonic() - self.train_started) / max(done - self.bar.initial, 1)
+        return [f"{tqdm.format_interval(pace * max(self.bar.total - done, 0))} left"]
 
 
 def _epochs(trainer: Trainer) -> str:

@@ -23,7 +23,7 @@ def hush() -> None:
         warnings.filterwarnings("ignore", message=message)
     for package in ("lightning.pytorch", "lightning.fabric"):
         log = logging.getLogger(f"{package}.utilities.rank_zero")
-        log.addFilter(lambda record: not re.match("💡|TPU|HPU", record.getMessage()))
+        log.addFilter(lambda record: not re.match("💡|TPU|HPU|`weights_only`", record.getMessage()))
 
 
 def flagged(report: str) -> str:
