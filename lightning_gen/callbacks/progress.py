@@ -21,7 +21,7 @@ class Progress(ProgressBar):
         self.enabled = True
         self.bar: tqdm[Any] | None = None
         self.images, self.started = 0, 0.0
-        self.train_started = 0.0
+        self.train_started, self.resumed_at = 0.0, 0
 
     def disable(self) -> None:
         """Lightning calls this in all processes but the first."""
@@ -38,10 +38,11 @@ class Progress(ProgressBar):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the bar at the number of batches that are done already."""
         self.train_started = monotonic()
+        self.resumed_at = trainer.fit_loop.total_batch_idx + 1
         batches = trainer.estimated_stepping_batches
         self.bar = tqdm(
             total=None if batches == float("inf") else int(batches),
-            initial=trainer.fit_loop.total_batch_idx + 1,
+            initial=self.resumed_at,
             unit="batch",
             dynamic_ncols=True,
             disable=not (self.enabled and sys.stderr.isatty()),
@@ -95,7 +96,7 @@ class Progress(ProgressBar):
         if self.bar is None or self.bar.total is None:
             return []
         done = trainer.fit_loop.total_batch_idx + 1
-        pace = (monotonic() - self.train_started) / max(done - self.bar.initial, 1)
+        pace = (monotonic() - self.train_started) / max(done - self.resumed_at, 1)
         return [f"{tqdm.format_interval(pace * max(self.bar.total - done, 0))} left"]
 
 
