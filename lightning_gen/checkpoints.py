@@ -74,10 +74,11 @@ def load_model(path: str | Path, cls: type[LightningModule] | None = None) -> Li
         raise CheckpointError(f"{path} does not fit {cls.__name__}: {_gist(error)}") from error
 
 
-def newest_checkpoint(folder: Path) -> tuple[Path | None, list[Path]]:
-    """The newest checkpoint below a folder that can be read, and the newer ones that cannot."""
+def newest_checkpoint(*folders: Path) -> tuple[Path | None, list[Path]]:
+    """The newest checkpoint below these folders that can be read, and newer ones that cannot."""
     damaged = []
-    paths = [path for path in folder.rglob("*.ckpt") if not path.name.startswith(".")]
+    files = [path for folder in folders for path in folder.rglob("*.ckpt")]
+    paths = [path for path in files if not path.name.startswith(".")]
     for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True):
         try:
             read_checkpoint(path)

@@ -74,23 +74,38 @@ def test_workers_do_not_change_the_order() -> None:
     assert torch.equal(order(bundled()), order(bundled(num_workers=2)))
 
 
-def with_trainer(data: MNISTDataModule, rank: int = 0, world: int = 1, epoch: int = 0) -> Any:
-    loop = SimpleNamespace(epoch_progress=SimpleNamespace(current=SimpleNamespace(processed=epoch)))
-    data.trainer = SimpleNamespace(world_size=world, global_rank=rank, fit_loop=loop)  # type: ignore
-    return data
+def test_every_epoch_has_its_own_order() -> None:
+    loader = bundled().train_dataloader()
+    orders = []
+    for epoch in (0, 1, 1):
+        loader.order.set_epoch(epoch)
+        orders.append(torch.cat([pixels for pixels, _ in loader]))
+    assert not torch.equal(orders[0], orders[1])
+    assert torch.equal(orders[1], orders[2])
 
 
-def test_every_epoch_has_its_own_order_from_the_start() -> None:
-    first, second, again = (order(with_trainer(bundled(), epoch=e)) for e in (0, 1, 1))
-    assert not torch.equal(first, second)
-    assert torch.equal(second, again)
+def test_a_loader_goes_on_where_another_has_stopped() -> None:
+    whole = list(bundled().train_dataloader())
+    data, batches = bundled(), []
+    for batch in data.train_dataloader():
+        batches.append(batch)
+        if len(batches) == 3:
+            break
+    again = bundled()
+    again.load_state_dict(data.state_dict())
+    batches += list(again.train_dataloader())
+    assert len(batches) == len(whole)
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(batches, whole, strict=True))
 
 
 def test_processes_share_the_digits_out() -> None:
-    shares = [order(with_trainer(bundled(batch_size=50), rank, 2)) for rank in (0, 1)]
-    digits = [{digit.numpy().tobytes() for digit in share} for share in shares]
-    assert [len(share) for share in digits] == [4500, 4500]
-    assert not digits[0] & digits[1]
+    shares = []
+    for rank in (0, 1):
+        data = bundled(batch_size=50)
+        data.trainer = SimpleNamespace(world_size=2, global_rank=rank)  # type: ignore[assignment]
+        shares.append({digit.numpy().tobytes() for digit in order(data)})
+    assert [len(share) for share in shares] == [4500, 4500]
+    assert not shares[0] & shares[1]
 
 
 def test_a_batch_is_one_indexing_operation() -> None:

@@ -114,6 +114,19 @@ def test_a_killed_run_goes_on(capsys: Any) -> None:
     agree("unbroken", "killed")
 
 
+def test_last_passes_over_runs_with_other_arguments(capsys: Any) -> None:
+    run = [*RUN, "--trainer.max_steps", "3"]
+    for k in ("2", "1"):
+        assert main([*run, "--model.k", k]) == 0
+    capsys.readouterr()
+    older, newer = sorted(Path("runs/gan-mnist").iterdir())
+    assert main([*run, "--model.k", "2", "--ckpt_path", "last"]) == 0
+    assert f"Going on from {older}" in capsys.readouterr().out
+    assert len(list(Path("runs/gan-mnist").iterdir())) == 2
+    assert main([*run, "--model.k", "3", "--ckpt_path", "last"]) == 0
+    assert "a new run" in capsys.readouterr().out
+
+
 def test_last_begins_a_run_where_there_is_none(capsys: Any) -> None:
     assert main([*RUN, "--ckpt_path", "last", "--trainer.max_steps", "3"]) == 0
     assert "a new run" in capsys.readouterr().out

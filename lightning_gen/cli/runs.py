@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonargparse import Namespace
 from lightning import Trainer
 from lightning.pytorch.loggers import CSVLogger
@@ -66,14 +67,27 @@ def _parent(config: Namespace) -> Path:
     return Path(config.trainer.default_root_dir or "runs", name)
 
 
-def last_checkpoint(config: Namespace) -> str | None:
-    """The newest checkpoint that can be read among the runs of this model on this data, if any."""
-    path, damaged = newest_checkpoint(_parent(config))
+def last_checkpoint(config: Namespace, settings: str) -> str | None:
+    """The newest checkpoint that can be read among the runs of this model on this data, if any.
+
+    Args:
+        config: the command line, parsed.
+        settings: the same as YAML; runs whose model or data have other arguments do not count.
+    """
+    wanted = _settings(settings)
+    configs = _parent(config).glob("*/config.yaml")
+    alike = [path.parent for path in configs if _settings(path.read_text()) == wanted]
+    path, damaged = newest_checkpoint(*alike)
     if is_first_process():
         for file in damaged:
             print(f"{file} is damaged: passed over.")
         print(f"Going on from {path}." if path else "There is no checkpoint yet: a new run.")
     return str(path) if path else None
+
+
+def _settings(text: str) -> dict[str, Any]:
+    config = yaml.safe_load(text)
+    return {key: config.get(key) for key in ("model", "data", "ema")}
 
 
 def folder_of(checkpoint: str) -> Path:

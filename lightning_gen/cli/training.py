@@ -73,7 +73,8 @@ class TrainingCLI(LightningCLI):
         config = self.config[self.config.subcommand]
         self.resumed: Path | None = None
         if config.ckpt_path == "last":
-            config.ckpt_path = runs.last_checkpoint(config)
+            settings = self._parser(self.config.subcommand).dump(config, skip_unset=False)
+            config.ckpt_path = runs.last_checkpoint(config, settings)
             if config.ckpt_path and self.config.subcommand == "fit":
                 self.resumed = runs.folder_of(config.ckpt_path)
         elif config.ckpt_path:
