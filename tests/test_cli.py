@@ -73,6 +73,20 @@ def test_list_shows_everything_with_a_line_each(capsys: Any) -> None:
             assert any(name in row and line in row for row in out.splitlines()), name
 
 
+def test_a_pipe_that_closes_early_is_no_error() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "train.py", "list"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    assert process.wait(timeout=20) == 0
+    assert process.stderr.read() == b""
+
+
 WRONG_NAMES = {
     "model": (["--model", "DCGN", *DATA], "'DCGN'; the nearest: DCGAN"),
     "data": (["--model", "DCGAN", "--data=MNISTData"], "'MNISTData'; the nearest: MNISTDataModule"),
