@@ -123,8 +123,9 @@ def test_last_passes_over_runs_with_other_arguments(capsys: Any) -> None:
     assert main([*run, "--model.k", "2", "--ckpt_path", "last"]) == 0
     assert f"Going on from {older}" in capsys.readouterr().out
     assert len(list(Path("runs/gan-mnist").iterdir())) == 2
-    assert main([*run, "--model.k", "3", "--ckpt_path", "last"]) == 0
-    assert "a new run" in capsys.readouterr().out
+    for other in (["--model.k", "3"], ["--model.k", "2", "--seed", "7"]):
+        assert main([*run, *other, "--ckpt_path", "last"]) == 0
+        assert "a new run" in capsys.readouterr().out
 
 
 def test_last_begins_a_run_where_there_is_none(capsys: Any) -> None:

@@ -72,11 +72,14 @@ def last_checkpoint(config: Namespace, settings: str) -> str | None:
 
     Args:
         config: the command line, parsed.
-        settings: the same as YAML; runs whose model or data have other arguments do not count.
+        settings: the same as YAML; runs with another seed, or other arguments of model or data, do
+            not count.
     """
-    wanted = _settings(settings)
+    wanted = _settings(settings, "model", "data", "ema", "seed_everything")
+    if wanted["seed_everything"] is True:  # any seed will do
+        del wanted["seed_everything"]
     configs = _parent(config).glob("*/config.yaml")
-    alike = [path.parent for path in configs if _settings(path.read_text()) == wanted]
+    alike = [path.parent for path in configs if wanted == _settings(path.read_text(), *wanted)]
     path, damaged = newest_checkpoint(*alike)
     if is_first_process():
         for file in damaged:
@@ -85,9 +88,9 @@ def last_checkpoint(config: Namespace, settings: str) -> str | None:
     return str(path) if path else None
 
 
-def _settings(text: str) -> dict[str, Any]:
+def _settings(text: str, *keys: str) -> dict[str, Any]:
     config = yaml.safe_load(text)
-    return {key: config.get(key) for key in ("model", "data", "ema")}
+    return {key: config.get(key) for key in keys}
 
 
 def folder_of(checkpoint: str) -> Path:

@@ -149,6 +149,10 @@ class Game(LightningModule, ABC):
         self.read.checked = False
         self.reports, self.chunks, self.guard = {}, [], NonFiniteGuard()
 
+    def on_train_end(self) -> None:
+        """Look at the last step, too, which on a GPU no further step does."""
+        self.guard.look(self)
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Let the noise depend on nothing but the seed, the batch's number and the process."""
         batches = self.trainer.fit_loop.total_batch_idx
