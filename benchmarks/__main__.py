@@ -9,12 +9,16 @@ import json
 import platform
 import resource
 import statistics
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from copy import deepcopy
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
 from typing import Any
 
 import torch
@@ -32,16 +36,28 @@ first_steps: list[float] = []  # seconds from `fit` to the end of the first step
 Players = tuple[nn.Module, nn.Module]
 
 
-def works() -> dict[str, tuple[type[Any], Callable[[], Players], int]]:
-    """Model, networks and image size of each line of the table."""
+@dataclass(frozen=True)
+class Work:
+    """A line of the table: a model, its networks, image size, steps per slice, and rule.
+
+    `script` is the public script with the same networks and rule: both players see the same fakes.
+    """
+
+    model: type[Any]
+    players: Callable[[], Players]
+    size: int
+    steps: int
+    script: str = ""
+
+
+def works() -> dict[str, Work]:
+    """The lines of the table by name."""
     ours = DCGAN((1, 32, 32))
     return {
-        "GAN, script's widths": (GAN, networks.gan, 28),
-        "DCGAN, script's widths": (DCGAN, networks.dcgan, 32),
-        "DCGAN, our defaults": (
-            DCGAN,
-            lambda: (deepcopy(ours.generator), deepcopy(ours.discriminator)),
-            32,
+        "GAN, script's": Work(GAN, networks.gan, 28, 300, script="gan"),
+        "DCGAN, script's": Work(DCGAN, networks.dcgan, 32, 15, script="dcgan"),
+        "DCGAN, our defaults": Work(
+            DCGAN, lambda: (deepcopy(ours.generator), deepcopy(ours.discriminator)), 32, 15
         ),
     }
 
@@ -81,8 +97,10 @@ def through_trainer(model: Any, data: MNISTDataModule, steps: int, precision: st
     return clock.seconds
 
 
-def by_hand(players: Players, pixels: Tensor, steps: int, precision: str) -> float:
-    """Seconds a step of Algorithm 1 in plain torch, its data one tensor in memory."""
+def by_hand(
+    players: Players, pixels: Tensor, steps: int, precision: str, *, share_fakes: bool
+) -> float:
+    """Seconds a step of the same rule in plain torch, its data one tensor in memory."""
     G, D = players
     opt_g, opt_d = (
         torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999), fused=True) for net in players
@@ -94,15 +112,15 @@ def by_hand(players: Players, pixels: Tensor, steps: int, precision: str) -> flo
             start = time.perf_counter()
         x = to_images(next(batches))
         with cast:
-            with torch.no_grad():
+            with torch.set_grad_enabled(share_fakes):
                 fake = G(torch.randn(len(x), 100))
-            real_score, fake_score = D(x).float(), D(fake).float()
+            real_score, fake_score = D(x).float(), D(fake.detach()).float()
         opt_d.zero_grad()
         (softplus(-real_score).mean() + softplus(fake_score).mean()).backward()
         opt_d.step()
         D.requires_grad_(False)
         with cast:
-            score = D(G(torch.randn(len(x), 100))).float()
+            score = D(fake if share_fakes else G(torch.randn(len(x), 100))).float()
         opt_g.zero_grad()
         softplus(-score).mean().backward()
         opt_g.step()
@@ -131,35 +149,61 @@ def images_per_second(seconds: float = 3.0) -> float:
     return images / (time.perf_counter() - start)
 
 
-def compare(name: str, slices: int, steps: int, precision: str) -> dict[str, Any]:
-    """Medians of both ways, and of their ratio slice by slice."""
-    cls, make, size = works()[name]
-    data = MNISTDataModule("12k", image_size=size)  # type: ignore[arg-type]
+def by_script(script: Path, steps: int) -> float:
+    """Seconds a step of a public script, which prints a line for each."""
+    command = [sys.executable, "-u", script.name]
+    with Popen(command, cwd=script.parent, stdout=PIPE, stderr=DEVNULL, text=True) as process:
+        lines = (line for line in process.stdout or () if "[Batch" in line)
+        start = [time.perf_counter() for _ in islice(lines, WARMUP)][-1]
+        last = [time.perf_counter() for _ in islice(lines, steps)][-1]
+        process.kill()
+    return (last - start) / steps
+
+
+def compare(
+    name: str, work: Work, slices: int, precision: str, scripts: Path | None
+) -> dict[str, Any]:
+    """Medians of each way, and of the ratios slice by slice."""
+    data = MNISTDataModule("12k", image_size=work.size)  # type: ignore[arg-type]
     data.setup("fit")
-    G, D = make()
-    model = cls((1, size, size), generator=G, discriminator=D)
-    hand = make()
-    if cls is DCGAN:
+    G, D = work.players()
+    share = bool(work.script)
+    shape = (1, work.size, work.size)
+    model = work.model(shape, generator=G, discriminator=D, share_fakes=share)
+    hand = work.players()
+    if work.model is DCGAN:
         for network in (G, D, *hand):
             network.to(memory_format=torch.channels_last)
-    times: list[tuple[float, float]] = []
+    times: dict[str, list[float]] = {"trainer": [], "by_hand": [], "script": []}
     for _ in range(slices):
-        ours = through_trainer(model, data, steps, precision)
-        times.append((ours, by_hand(hand, data.train_set.pixels, steps, precision)))
-    ratios = sorted(a / b for a, b in times)
+        times["trainer"].append(through_trainer(model, data, work.steps, precision))
+        pixels = data.train_set.pixels
+        limit = by_hand(hand, pixels, work.steps, precision, share_fakes=share)
+        times["by_hand"].append(limit)
+        if scripts and work.script:
+            script = scripts / work.script / f"{work.script}.py"
+            times["script"].append(by_script(script, work.steps))
     return {
         "work": name,
         "precision": precision,
-        "trainer_ms": 1000 * statistics.median(a for a, _ in times),
-        "by_hand_ms": 1000 * statistics.median(b for _, b in times),
-        "ratio": statistics.median(ratios),
-        "ratio_range": (ratios[0], ratios[-1]),
+        **{f"{way}_ms": [1000 * t for t in seconds] for way, seconds in times.items()},
+        "ratio": [a / b for a, b in zip(times["trainer"], times["by_hand"], strict=True)],
+        "speedup": [b / a for a, b in zip(times["trainer"], times["script"], strict=False)],
     }
+
+
+def spread(values: list[float], digits: int) -> str:
+    """The median, and the range behind it."""
+    if not values:
+        return ""
+    low, high = min(values), max(values)
+    return f"{statistics.median(values):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--slices", type=int, default=7, help="of each way, in turn")
+    parser.add_argument("--scripts", type=Path, help="PyTorch-GAN/implementations, to time as well")
     parser.add_argument("--json", type=Path, help="a file for the figures")
     args = parser.parse_args()
     hush()
@@ -167,19 +211,15 @@ def main() -> None:
 
     print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}, ", end="")
     print(f"{torch.get_num_threads()} threads, batch 64, {args.slices} slices\n")
-    print("| work | precision | Trainer, ms/step | by hand, ms/step | ratio (range) |")
-    print("|---|---|---|---|---|")
+    print("| work | precision | Trainer, ms/step | by hand | ratio | script | script / Trainer |")
+    print("|---|---|---|---|---|---|---|")
     rows = []
-    for name in works():
+    for name, work in works().items():
         for precision in ("32-true", "bf16-mixed"):
-            steps = 15 if "DCGAN" in name else 300
-            row = compare(name, args.slices, steps, precision)
-            low, high = row["ratio_range"]
-            print(
-                f"| {name} | {precision} | {row['trainer_ms']:.2f} | {row['by_hand_ms']:.2f} "
-                f"| {row['ratio']:.3f} ({low:.3f} to {high:.3f}) |",
-                flush=True,
-            )
+            row = compare(name, work, args.slices, precision, args.scripts)
+            digits = {"trainer_ms": 1, "by_hand_ms": 1, "ratio": 3, "script_ms": 1, "speedup": 2}
+            cells = [spread(row[column], places) for column, places in digits.items()]
+            print(f"| {name} | {precision} | {' | '.join(cells)} |", flush=True)
             rows.append(row)
     speed = images_per_second()
     print(f"\nMNIST batches from memory, one thread: {speed:,.0f} images/s")

@@ -39,19 +39,22 @@ class Steps(Callback):
         self.announced += 1
 
 
-def algorithm_1(G: nn.Module, D: nn.Module, batches: list[Tensor], k: int, minimax: bool) -> None:
+def algorithm_1(
+    G: nn.Module, D: nn.Module, batches: list[Tensor], k: int, minimax: bool, share: bool
+) -> None:
     """The paper's pseudo-code in plain torch, as a reference."""
     opt_d, opt_g = (torch.optim.Adam(p.parameters(), 2e-4, (0.5, 0.999)) for p in (D, G))
     for i, x in enumerate(batches):
         torch.manual_seed(derive_seed(0, i, 0))
-        fake = G(torch.randn(len(x), 4)).detach()
+        z = torch.randn(len(x), 4)
+        fake = G(z).detach()
         one = torch.ones(len(x), 1)
         loss = bce(D(x), one) + bce(D(fake), 0 * one)
         opt_d.zero_grad()
         loss.backward()
         opt_d.step()
         if (i + 1) % k == 0:
-            score = D(G(torch.randn(len(x), 4)))
+            score = D(G(z if share else torch.randn(len(x), 4)))
             loss = -bce(score, 0 * one) if minimax else bce(score, one)
             opt_g.zero_grad()
             loss.backward()
@@ -60,12 +63,14 @@ def algorithm_1(G: nn.Module, D: nn.Module, batches: list[Tensor], k: int, minim
 
 @pytest.mark.parametrize("k", [1, 2])
 @pytest.mark.parametrize("adversarial", ["non_saturating", "minimax"])
-def test_training_is_algorithm_1(fit: Fit, k: int, adversarial: Any) -> None:
-    model = small_gan(k=k, adversarial=adversarial, dropout=0.0)
+@pytest.mark.parametrize("share", [False, True])
+def test_training_is_algorithm_1(fit: Fit, k: int, adversarial: Any, share: bool) -> None:
+    model = small_gan(k=k, adversarial=adversarial, share_fakes=share, dropout=0.0)
     reference = small_gan(dropout=0.0)
     reference.load_state_dict(model.state_dict())
     batches = [x for x, _ in loader()] * 2
-    algorithm_1(reference.generator, reference.discriminator, batches, k, adversarial == "minimax")
+    players = reference.generator, reference.discriminator
+    algorithm_1(*players, batches, k, adversarial == "minimax", share)
     seed_everything(0)
     fit(model, DataLoader(batches, batch_size=None), max_epochs=1)
     for name, weights in reference.state_dict().items():
@@ -275,7 +280,14 @@ def test_an_own_network_that_does_not_fit_is_refused(key: str) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"latent_dim": -3}, {"k": 0}, {"lr": -1.0}, {"image_shape": (1, 0, 28)}, {"maxout": 0}],
+    [
+        {"latent_dim": -3},
+        {"k": 0},
+        {"lr": -1.0},
+        {"image_shape": (1, 0, 28)},
+        {"maxout": 0},
+        {"share_fakes": True, "accumulate": 2},
+    ],
     ids=str,
 )
 def test_an_argument_out_of_range_is_named(wrong: dict[str, Any]) -> None:

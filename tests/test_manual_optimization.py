@@ -144,9 +144,10 @@ def test_a_loss_that_is_no_number_stops_within_the_step(fit: Fit, tmp_path: Any)
     assert not list(tmp_path.glob("*step=3*"))
 
 
-def test_forwards_and_backwards_are_counted(fit: Fit) -> None:
-    """Per minibatch: G twice, D three times, two backward passes; nothing is computed in vain."""
-    model, calls = small_gan(), {"g": 0, "d": 0, "backward": 0}
+@pytest.mark.parametrize("share", [False, True])
+def test_forwards_and_backwards_are_counted(fit: Fit, share: bool) -> None:
+    """Per minibatch: G twice, or once with shared fakes, D three times, two backward passes."""
+    model, calls = small_gan(share_fakes=share), {"g": 0, "d": 0, "backward": 0}
     for player, network in model.players.items():
         network.register_forward_hook(lambda *_, p=player: calls.__setitem__(p, calls[p] + 1))
     backward = model.manual_backward
@@ -166,7 +167,7 @@ def test_forwards_and_backwards_are_counted(fit: Fit) -> None:
     reached: list[set[str]] = []
     model.manual_backward = counted
     fit(model, max_epochs=1)
-    assert calls == {"g": 2 * 4, "d": 3 * 4, "backward": 2 * 4}
+    assert calls == {"g": (1 if share else 2) * 4, "d": 3 * 4, "backward": 2 * 4}
     assert reached == [{"d"}, {"g"}] * 4
 
 

@@ -121,7 +121,8 @@ def test_images_are_float_in_minus_1_to_1_after_the_transfer() -> None:
     x, labels = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
     assert x.shape == (64, *data.image_shape) == (64, 1, 32, 32)
     assert (x.dtype, labels.dtype) == (torch.float32, torch.int64)
-    assert (x.min(), x.max()) == (-1, 1)
+    assert x.min() == -1
+    assert 1 - 1e-6 < x.max() <= 1
     border = torch.cat([x[..., :2, :].flatten(), x[..., -2:].flatten()])
     assert (border == -1).all()
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from lightning_gen.errors import require_at_least, require_one_of
+from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.losses import ADVERSARIAL_LOSSES, Adversarial
 from lightning_gen.models.game import NETWORKS, Game, Minibatch
 from lightning_gen.optimization import Terms
@@ -28,6 +28,8 @@ class AdversarialModel(Game):
         discriminator: maps images and c to raw scores, one per image or one per patch.
         adversarial: the two players' losses, a key of `ADVERSARIAL_LOSSES`.
         k: discriminator steps per generator step, each on a fresh minibatch.
+        share_fakes: whether G learns from the fakes that D has just seen; Algorithm 1 draws new
+            ones, which costs a pass of G more.
         training: how both players are optimized; see `Game`.
 
     Raises:
@@ -43,16 +45,20 @@ class AdversarialModel(Game):
         *,
         adversarial: Adversarial = "non_saturating",
         k: int = 1,
+        share_fakes: bool = False,
         **training: Any,
     ) -> None:
         super().__init__(image_shape, **training)
         require_at_least(1, k=k)
         require_one_of(tuple(ADVERSARIAL_LOSSES), adversarial=adversarial)
+        if share_fakes and self.accumulate > 1:
+            raise ArgumentError("share_fakes", "does not go with accumulate: leave one of them out")
         self.save_hyperparameters(ignore=NETWORKS)
         self.generator, self.discriminator = generator, discriminator
         self.average: nn.Module | None = None
         self.adversarial = ADVERSARIAL_LOSSES[adversarial]
-        self.latent_dim, self.k = latent_dim, k
+        self.latent_dim, self.k, self.share_fakes = latent_dim, k, share_fakes
+        self.shared: Images | None = None
 
     @property
     def players(self) -> dict[str, nn.Module]:
@@ -75,21 +81,32 @@ class AdversarialModel(Game):
 
     def play(self, minibatch: Minibatch) -> None:
         """Algorithm 1; its inner loop "for k steps" runs over successive minibatches."""
+        generator_moves = (self.trainer.global_step + 1) % self.k == 0
+        self.shared = self._share(minibatch) if self.share_fakes and generator_moves else None
         self.descend("d", self.discriminator_terms, minibatch)
-        if self.trainer.global_step % self.k == 0:
+        if generator_moves:
             self.descend("g", self.generator_terms, minibatch)
+        self.shared = None
 
     def discriminator_terms(self, x: Images, c: tuple[Tensor, ...]) -> Terms:
         """What D minimises: it tells x from G(z)."""
         real_score = self.discriminator(x, *c)
-        fake_score = self.discriminator(self.generate(len(x), *c), *c)
+        fake_score = self.discriminator(self.fakes(len(x), *c).detach(), *c)
         self.observe("d", real_score=real_score, fake_score=fake_score)
         return {"adversarial": self.adversarial.discriminator(real_score, fake_score)}
 
     def generator_terms(self, x: Images, c: tuple[Tensor, ...]) -> Terms:
         """What G minimises: D shall take G(z) for real."""
-        fake_score = self.discriminator(self.generate(len(x), *c), *c)
+        fake_score = self.discriminator(self.fakes(len(x), *c), *c)
         return {"adversarial": self.adversarial.generator(fake_score)}
+
+    def fakes(self, n: int, *c: Tensor) -> Images:
+        """What a player's terms take for G(z, c): new draws, unless both players share them."""
+        return self.generate(n, *c) if self.shared is None else self.shared
+
+    def _share(self, minibatch: Minibatch) -> Images:
+        ((x, c),) = minibatch
+        return self.generate(len(x), *c)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """D's loss and scores on held-out images, with the same noise in every epoch."""
