@@ -10,15 +10,38 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from lightning_gen.callbacks import GeneratorEMA, ImageGrid, LossCurves, Progress, RunCheckpoint
+    from lightning_gen.callbacks import (
+        GeneratorEMA,
+        ImageGrid,
+        LatentPlot,
+        LossCurves,
+        Progress,
+        RunCheckpoint,
+    )
     from lightning_gen.datamodules import MNISTDataModule
-    from lightning_gen.models import DCGAN, GAN
+    from lightning_gen.models import (
+        DCGAN,
+        GAN,
+        IWAE,
+        VAE,
+        Autoencoder,
+        ConditionalVAE,
+        ContractiveAutoencoder,
+        DenoisingAutoencoder,
+    )
 
 __all__ = [
     "DCGAN",
     "GAN",
+    "IWAE",
+    "VAE",
+    "Autoencoder",
+    "ConditionalVAE",
+    "ContractiveAutoencoder",
+    "DenoisingAutoencoder",
     "GeneratorEMA",
     "ImageGrid",
+    "LatentPlot",
     "LossCurves",
     "MNISTDataModule",
     "Progress",

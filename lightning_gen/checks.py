@@ -127,9 +127,39 @@ def _check_players(G: nn.Module, D: nn.Module, latent_dim: int, image_shape: Ima
         )
 
 
-def _attempt(argument: str, network: nn.Module, inputs: Tensor) -> Tensor:
+def check_coders(
+    encoder: nn.Module,
+    decoder: nn.Module,
+    image_shape: ImageShape,
+    latent_dim: int,
+    outputs: int,
+    condition: int,
+) -> None:
+    """Try an encoder and a decoder on two images, to find what does not fit before training does.
+
+    Raises:
+        ArgumentError: naming the network, what it was given and what came out.
+    """
+    with evaluating(encoder, decoder):
+        for argument, network, given, expected in (
+            ("encoder", encoder, image_shape, (outputs,)),
+            ("decoder", decoder, (latent_dim,), image_shape),
+        ):
+            device = _device_of(network)
+            inputs = torch.zeros(2, *given, device=device)
+            c = [torch.zeros(2, condition, device=device)] if condition else []
+            output = _attempt(argument, network, inputs, *c)
+            if output.shape != (2, *expected):
+                raise ArgumentError(
+                    argument,
+                    f"must map {tuple(inputs.shape)} to {(2, *expected)}, "
+                    f"but gives {tuple(output.shape)}",
+                )
+
+
+def _attempt(argument: str, network: nn.Module, inputs: Tensor, *c: Tensor) -> Tensor:
     try:
-        output = network(inputs)
+        output = network(inputs, *c)
     except Exception as error:
         raise ArgumentError(
             argument, f"fails on an input of shape {tuple(inputs.shape)}: {error}"

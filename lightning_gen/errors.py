@@ -21,6 +21,10 @@ class CheckpointError(UserError):
     """A checkpoint cannot be read, or does not hold what is asked of it."""
 
 
+class NotReadyError(UserError):
+    """The model cannot do this before something else has happened; the text says what."""
+
+
 def require_one_of(choices: tuple[str, ...], **arguments: str) -> None:
     """Refuse arguments that are none of the choices.
 

@@ -11,13 +11,13 @@ from lightning import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.optim import SGD, Adam, Optimizer
+from torch.optim import SGD, Adadelta, Adam, Optimizer, RMSprop
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, PolynomialLR
 
 from lightning_gen.types import Scalar
 
 Terms = dict[str, Scalar]
-OptimizerName = Literal["adam", "sgd"]
+OptimizerName = Literal["adam", "sgd", "rmsprop", "adadelta"]
 Schedule = Literal["constant", "linear", "cosine"]
 
 
@@ -95,28 +95,36 @@ class OptimizerSettings:
     """How every player's optimizer and its schedule are made.
 
     Attributes:
-        name: "adam", or "sgd" with momentum.
+        name: "adam", "rmsprop", "adadelta", or "sgd" with momentum.
+        schedule: "constant"; "linear" or "cosine" fall to 0 at the end of the training.
         betas: Adam's momentum coefficients.
         momentum: SGD's momentum.
-        schedule: "constant"; "linear" or "cosine" fall to 0 at the end of the training.
+        weight_decay: of the L2 penalty on weights, as a share of them added to their gradients.
         fused: whether to take one kernel for all parameters where the device has it; faster on
             CPUs, too, but its gradients cannot be clipped under mixed precision.
     """
 
     name: OptimizerName
-    betas: tuple[float, float]
-    momentum: float
-    schedule: Schedule
-    fused: bool
+    schedule: Schedule = "constant"
+    betas: tuple[float, float] = (0.9, 0.999)
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    fused: bool = True
 
     def optimizer(self, parameters: Iterable[Tensor], lr: float) -> Optimizer:
         """One player's optimizer."""
-        parameters = list(parameters)
+        parameters, decay = list(parameters), self.weight_decay
         devices = {parameter.device.type for parameter in parameters}
         fused = self.fused and devices <= {"cpu", "cuda"}
-        if self.name == "sgd":
-            return SGD(parameters, lr, momentum=self.momentum, fused=fused)
-        return Adam(parameters, lr, betas=self.betas, fused=fused)
+        match self.name:
+            case "adam":
+                return Adam(parameters, lr, self.betas, weight_decay=decay, fused=fused)
+            case "sgd":
+                return SGD(parameters, lr, self.momentum, weight_decay=decay, fused=fused)
+            case "rmsprop":
+                return RMSprop(parameters, lr, weight_decay=decay)
+            case "adadelta":
+                return Adadelta(parameters, lr, weight_decay=decay)
 
     def scheduler(self, optimizer: Optimizer, steps: int) -> LRScheduler:
         """Its schedule over a training of so many steps."""

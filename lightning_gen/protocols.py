@@ -4,7 +4,7 @@ from typing import Protocol, runtime_checkable
 
 from torch import nn
 
-from lightning_gen.types import Images, Latents
+from lightning_gen.types import Images, Labels, Latents
 
 
 @runtime_checkable
@@ -20,15 +20,36 @@ class Samples(Protocol):
 class Encodes(Protocol):
     """Maps images to codes and back."""
 
-    def encode(self, x: Images) -> Latents: ...
-    def decode(self, z: Latents) -> Images: ...
+    def encode(self, x: Images, *labels: Labels) -> Latents: ...
+    def decode(self, z: Latents, *labels: Labels) -> Images: ...
+
+
+@runtime_checkable
+class Features(Protocol):
+    """Sees something in images, (b, d)."""
+
+    def features(self, x: Images) -> Latents: ...
 
 
 @runtime_checkable
 class Reconstructs(Protocol):
     """Gives back an image after a passage through the model."""
 
-    def reconstruct(self, x: Images) -> Images: ...
+    def reconstruct(self, x: Images, *labels: Labels) -> Images: ...
+
+
+@runtime_checkable
+class Corrupts(Protocol):
+    """Recovers images from corrupted ones, and says how it corrupts them."""
+
+    def corrupt(self, x: Images) -> Images: ...
+
+
+@runtime_checkable
+class Conditional(Protocol):
+    """Takes the images' labels besides them, in every method; 0 classes stand for none."""
+
+    num_classes: int
 
 
 @runtime_checkable

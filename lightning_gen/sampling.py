@@ -6,7 +6,7 @@ from itertools import count
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 _calls = count()
 
@@ -59,3 +59,28 @@ def drawing(model: nn.Module, device: torch.device, seed: int | None = None) -> 
     with torch.random.fork_rng(devices), evaluating(model):
         seed_noise(seed, device)
         yield
+
+
+def fixed_uniform(p: Tensor) -> Tensor:
+    """Numbers in [0, 1) that look random, and are the same whenever the same image comes.
+
+    Args:
+        p: intensities (b, c, h, w) in [0, 1], told apart by 256 levels.
+
+    Returns:
+        (b, c, h, w): splitmix64 (Steele et al., 2014) of the pixel's place and of its image's hash.
+    """
+    levels = (p * 255).round().long().flatten(1)
+    places = torch.arange(1, levels.shape[1] + 1, device=p.device)
+    images = (levels * _mix(places)).sum(1, keepdim=True)
+    bits = _mix(images + places * _GOLDEN) >> 11 & (1 << 53) - 1
+    return (bits.double() / (1 << 53)).to(p.dtype).view_as(p)
+
+
+_GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)  # as a signed number; products wrap around
+
+
+def _mix(bits: Tensor) -> Tensor:
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        bits = (bits ^ (bits >> shift & (1 << 64 - shift) - 1)) * (factor - (1 << 64))
+    return bits ^ (bits >> 31 & (1 << 33) - 1)

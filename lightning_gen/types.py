@@ -45,6 +45,16 @@ def to_pixels(x: Tensor) -> Tensor:
     return x.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 
+def to_unit(x: Tensor) -> Tensor:
+    """Images in [-1, 1] to intensities in [0, 1], which may stand for probabilities."""
+    return (x + 1) / 2
+
+
+def from_unit(p: Tensor) -> Tensor:
+    """Intensities in [0, 1] to images in [-1, 1]; inverse of `to_unit`."""
+    return 2 * p - 1
+
+
 def unpack(batch: Any) -> tuple[Tensor, Tensor | None]:
     """Images and labels of a batch in any of the usual forms; labels are None where it has none.
 

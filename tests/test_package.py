@@ -20,7 +20,7 @@ ALLOWED = {  # what the modules of a folder may import of the package, besides t
     "models": FOUNDATION
     | {"losses", "networks", "optimization", "checks", "checkpoints", "nonfinite", "strategies"},
     "datamodules": {"types", "errors"},
-    "callbacks": {"types", "errors", "files", "protocols", "sampling"},
+    "callbacks": {"types", "errors", "files", "protocols", "sampling", "projection"},
     "metrics": {"types", "errors", "protocols"},
 }
 

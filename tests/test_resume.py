@@ -53,7 +53,10 @@ def agree(a: str, b: str) -> None:
 
 
 class Stop(Callback):
-    """Sends this process a signal as a batch begins: Ctrl-C saves nothing, SIGTERM does."""
+    """Sends this process a signal as a batch begins: Ctrl-C saves nothing, SIGTERM does.
+
+    The batch is one of the training, or the first of the validation that follows it.
+    """
 
     def __init__(self, batch: int, name: str = "SIGINT") -> None:
         self.batch, self.name = batch, name
@@ -62,6 +65,10 @@ class Stop(Callback):
         self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:
         if trainer.fit_loop.total_batch_idx == self.batch:
+            os.kill(os.getpid(), signal.Signals[self.name])
+
+    def on_validation_batch_start(self, trainer: Any, pl_module: Any, *_: Any) -> None:
+        if not trainer.sanity_checking and trainer.fit_loop.total_batch_idx == -self.batch:
             os.kill(os.getpid(), signal.Signals[self.name])
 
 
@@ -74,7 +81,9 @@ def stopped(run: list[str], batch: int, name: str = "SIGINT") -> None:
 
 @pytest.mark.parametrize("workers", ["0", "2"])
 @pytest.mark.parametrize(
-    ("every", "batch"), [("5", 17), ("12", 25)], ids=["mid-epoch", "epoch's end"]
+    ("every", "batch"),
+    [("5", 17), ("12", 25), ("12", -23)],
+    ids=["mid-epoch", "epoch's end", "validation"],
 )
 def test_a_resumed_run_ends_as_the_unbroken_one(
     workers: str, every: str, batch: int, capsys: Any

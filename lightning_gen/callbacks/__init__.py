@@ -2,8 +2,9 @@
 
 from lightning_gen.callbacks.generator_ema import GeneratorEMA
 from lightning_gen.callbacks.image_grid import ImageGrid
+from lightning_gen.callbacks.latent_plot import LatentPlot
 from lightning_gen.callbacks.loss_curves import LossCurves
 from lightning_gen.callbacks.progress import Progress
 from lightning_gen.callbacks.run_checkpoint import RunCheckpoint
 
-__all__ = ["GeneratorEMA", "ImageGrid", "LossCurves", "Progress", "RunCheckpoint"]
+__all__ = ["GeneratorEMA", "ImageGrid", "LatentPlot", "LossCurves", "Progress", "RunCheckpoint"]

@@ -1,6 +1,7 @@
 """Pictures of whatever a model can do."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,11 +11,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torchvision.utils import make_grid, save_image
 
-from lightning_gen.errors import require_at_least
+from lightning_gen.errors import NotReadyError, require_at_least
 from lightning_gen.files import whole
-from lightning_gen.protocols import Reconstructs, Samples, Translates
+from lightning_gen.protocols import Conditional, Corrupts, Reconstructs, Samples, Translates
 from lightning_gen.sampling import drawing
-from lightning_gen.types import Images, to_pixels, unpack
+from lightning_gen.types import Images, Labels, to_pixels, unpack
 
 
 @runtime_checkable
@@ -28,10 +29,11 @@ class LogsImages(Protocol):
 class ImageGrid(Callback):
     """Draws the same latents, or the same validation images, again and again as training goes on.
 
-    Each ability of the model gives a grid: `samples`, `reconstructions` (originals in the upper
-    row of each pair), `translations` (likewise). Grids are written as
-    `images/<ability>/step-<batches>.png` in the run's folder, and shown by loggers that have a
-    panel for pictures. Only the first process draws; training is bit-equal with and without.
+    Each ability of the model gives a grid: `samples`; `reconstructions`, in rows of originals, of
+    what a denoising model makes of them, and of reconstructions; `translations` likewise. Grids
+    are written as `images/<ability>/step-<batches>.png` in the run's folder, and shown by loggers
+    that have a panel for pictures. Only the first process draws; training is bit-equal with and
+    without.
 
     Args:
         n: images in a grid.
@@ -58,6 +60,7 @@ class ImageGrid(Callback):
         self.every_n_epochs, self.every_n_batches = every_n_epochs, every_n_batches
         self.folder: Path | None = None
         self.x: Images | None = None
+        self.labels: Labels | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Find the run's folder, in every process, because Lightning's answer is a broadcast."""
@@ -76,10 +79,13 @@ class ImageGrid(Callback):
         if not trainer.is_global_zero or not isinstance(pl_module, Reconstructs | Translates):
             return
         if batch_idx == 0:
-            self.x = None
+            self.x = self.labels = None
         if self.x is None or len(self.x) < self.n:
-            x, _ = unpack(batch)
+            x, labels = unpack(batch)
             self.x = x[: self.n] if self.x is None else torch.cat([self.x, x])[: self.n]
+            if labels is not None:
+                seen = [] if self.labels is None else [self.labels]
+                self.labels = torch.cat([*seen, labels])[: self.n]
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -113,18 +119,23 @@ class ImageGrid(Callback):
     def grids(self, model: LightningModule) -> Iterator[tuple[str, Images]]:
         """Name and images of each ability that the model has."""
         if isinstance(model, Samples):
-            yield "samples", model.sample(self.n, seed=self.seed)
+            with suppress(NotReadyError):
+                yield "samples", model.sample(self.n, seed=self.seed)
         if self.x is not None and isinstance(model, Reconstructs):
-            yield "reconstructions", self._paired(self.x, model.reconstruct(self.x))
+            conditional = isinstance(model, Conditional) and model.num_classes
+            labels = [self.labels] if conditional and self.labels is not None else []
+            seen = [model.corrupt(self.x)] if isinstance(model, Corrupts) else []
+            recovered = model.reconstruct((seen or [self.x])[0], *labels)
+            yield "reconstructions", self._in_rows(self.x, *seen, recovered)
         if self.x is not None and isinstance(model, Translates):
-            yield "translations", self._paired(self.x, model.translate(self.x))
+            yield "translations", self._in_rows(self.x, model.translate(self.x))
 
-    def _paired(self, x: Tensor, y: Tensor) -> Tensor:
-        """Rows of x and rows of y in turn; an incomplete last row is left out unless it is all."""
-        rows = max(len(x) // self.columns, 1)
-        pairs = [
-            half[row * self.columns : (row + 1) * self.columns]
+    def _in_rows(self, *sets: Tensor) -> Tensor:
+        """A row of each set in turn; an incomplete last row is left out unless it is all."""
+        rows = max(len(sets[0]) // self.columns, 1)
+        turns = [
+            images[row * self.columns : (row + 1) * self.columns]
             for row in range(rows)
-            for half in (x, y)
+            for images in sets
         ]
-        return torch.cat(pairs)
+        return torch.cat(turns)

@@ -20,6 +20,40 @@ class RunCheckpoint(ModelCheckpoint):
             save_last=save_last, enable_version_counter=enable_version_counter, **kwargs
         )
 
+    waits = False  # whether the state is to be saved once the validation has run
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save, but not before a validation that is due: a run going on would leave it out."""
+        interval = trainer.val_check_batch or 1
+        if trainer.is_last_batch or (batch_idx + 1) % interval == 0:
+            self.waits = True
+        else:
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save what has waited, unless the epoch ends here."""
+        super().on_validation_end(trainer, pl_module)
+        if not trainer.is_last_batch:
+            self._catch_up(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save what has waited for the epoch's end."""
+        self._catch_up(trainer, pl_module)
+        super().on_train_epoch_end(trainer, pl_module)
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Save what has waited for a validation that there was no data for."""
+        self._catch_up(trainer, pl_module)
+
+    def _catch_up(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.waits:
+            self.waits = False
+            super().on_train_batch_end(trainer, pl_module, None, None, 0)
+
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:

@@ -22,6 +22,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from lightning_gen import __version__
 from lightning_gen.checkpoints import newest_checkpoint, read_checkpoint
 from lightning_gen.errors import CheckpointError, UserError
+from lightning_gen.files import whole
 
 FOLDER_VARIABLE = "LIGHTNING_GEN_RUN_FOLDER"  # for the processes that Lightning starts besides
 LOGGERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -172,15 +173,23 @@ def facts(config: Namespace) -> dict[str, Any]:
 
 
 def keep_rows(logger: CSVLogger, checkpoint: str) -> None:
-    """Let a resumed run's metrics.csv go on after the rows up to the checkpoint."""
+    """Let a resumed run's metrics.csv go on after the rows up to the checkpoint.
+
+    Lightning begins by removing the file: a copy lies beside it until the rows are back.
+    """
     path = Path(logger.log_dir, "metrics.csv")
+    copy = path.with_suffix(".csv.kept")
+    if path.exists() and not copy.exists():
+        with whole(copy) as part:
+            part.write_bytes(path.read_bytes())
     progress = read_checkpoint(checkpoint)["loops"]["fit_loop"]["epoch_loop.batch_progress"]
     batches = progress["total"]["ready"]
-    rows = csv.DictReader(path.read_text().splitlines()) if path.exists() else []
+    rows = csv.DictReader(copy.read_text().splitlines()) if copy.exists() else []
     kept = [row for row in rows if int(row["step"]) < batches]
     writer = logger.experiment  # this removes the file
     writer.metrics = [{name: cell for name, cell in row.items() if cell} for row in kept]
     writer.save()
+    copy.unlink(missing_ok=True)
 
 
 def summary(folder: Path, checkpoint: Path | None) -> str:

@@ -4,10 +4,11 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 import jsonargparse
 import torch
+from lightning import LightningModule
 from torchvision.utils import make_grid, save_image
 from tqdm import tqdm
 
@@ -71,7 +72,9 @@ def sample(
             f"{existing[0]} exists: choose another --out, or --force true to replace it"
         )
 
-    drawn = _load(checkpoint, model, device or _best_device())
+    drawn = load_model(checkpoint, own_class(model)).to(device or best_device())
+    if not isinstance(drawn, Samples):
+        raise CheckpointError(f"{checkpoint} holds {type(drawn).__name__}, which cannot draw")
     if layout == "grid":
         images = torch.cat([to_pixels(x).cpu() for x in _draw(drawn, n, seed)])
         grid = make_grid(images, columns or round(n**0.5)) / 255
@@ -96,17 +99,18 @@ def run(args: list[str]) -> None:
         raise UserError(flagged(str(error))) from error
 
 
-def _load(checkpoint: str, class_path: str | None, device: str) -> Samples:
-    cls = None
-    if class_path:
-        module, _, name = class_path.rpartition(".")
-        if not module:
-            raise UserError(f"--model {class_path} must be a path, as my_file.MyClass")
-        cls = getattr(import_module(module), name)
-    model = load_model(checkpoint, cls).to(device)
-    if not isinstance(model, Samples):
-        raise CheckpointError(f"{checkpoint} holds {type(model).__name__}, which cannot draw")
-    return cast(Samples, model)
+def own_class(class_path: str | None) -> type[LightningModule] | None:
+    """The class that --model names, of a module that can be imported from here.
+
+    Raises:
+        UserError: it is no path.
+    """
+    if not class_path:
+        return None
+    module, _, name = class_path.rpartition(".")
+    if not module:
+        raise UserError(f"--model {class_path} must be a path, as my_file.MyClass")
+    return getattr(import_module(module), name)
 
 
 def _draw(model: Samples, n: int, seed: int) -> Iterator[Images]:
@@ -115,7 +119,8 @@ def _draw(model: Samples, n: int, seed: int) -> Iterator[Images]:
         yield model.sample(CHUNK, seed=derive_seed(seed, start))[: n - start]
 
 
-def _best_device() -> str:
+def best_device() -> str:
+    """The fastest device there is."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"

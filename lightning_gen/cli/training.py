@@ -19,7 +19,14 @@ from lightning.pytorch.plugins import CheckpointIO
 
 import lightning_gen.datamodules
 import lightning_gen.models  # noqa: F401 -- an imported class is known to --model by its name
-from lightning_gen.callbacks import GeneratorEMA, ImageGrid, LossCurves, Progress, RunCheckpoint
+from lightning_gen.callbacks import (
+    GeneratorEMA,
+    ImageGrid,
+    LatentPlot,
+    LossCurves,
+    Progress,
+    RunCheckpoint,
+)
 from lightning_gen.checkpoints import WholeCheckpointIO
 from lightning_gen.cli import runs
 from lightning_gen.cli.messages import flagged, hush
@@ -61,7 +68,8 @@ class TrainingCLI(LightningCLI):
         parser.add_lightning_class_args(ImageGrid, "grid")
         parser.add_lightning_class_args(LossCurves, "curves")
         parser.add_lightning_class_args(GeneratorEMA, "ema")
-        parser.set_defaults({"ema.halflife": 0.0})
+        parser.add_lightning_class_args(LatentPlot, "latents")
+        parser.set_defaults({"ema.halflife": 0.0, "latents.every_n_epochs": 0})
         parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
         if not gives(sys.argv[1:], "model.image_shape"):
             parser.link_arguments(
@@ -130,6 +138,7 @@ class TrainingCLI(LightningCLI):
             groups = {
                 "data": config.data.get("init_args", {}),
                 "grid": config.grid,
+                "latents": config.latents,
                 "model": config.model.get("init_args", {}),
             }
             owner = next(

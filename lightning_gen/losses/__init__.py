@@ -5,5 +5,25 @@ from lightning_gen.losses.adversarial import (
     Adversarial,
     AdversarialLoss,
 )
+from lightning_gen.losses.likelihoods import (
+    Likelihood,
+    bernoulli_log_likelihood,
+    gaussian_log_likelihood,
+    kl_to_standard_normal,
+    log_mean_exp,
+    log_normal,
+    log_standard_normal,
+)
 
-__all__ = ["ADVERSARIAL_LOSSES", "Adversarial", "AdversarialLoss"]
+__all__ = [
+    "ADVERSARIAL_LOSSES",
+    "Adversarial",
+    "AdversarialLoss",
+    "Likelihood",
+    "bernoulli_log_likelihood",
+    "gaussian_log_likelihood",
+    "kl_to_standard_normal",
+    "log_mean_exp",
+    "log_normal",
+    "log_standard_normal",
+]

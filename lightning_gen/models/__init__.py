@@ -1,6 +1,21 @@
 """One file a model; importing this package makes each known to `--model` by its name."""
 
+from lightning_gen.models.autoencoder import Autoencoder
+from lightning_gen.models.conditional_vae import ConditionalVAE
+from lightning_gen.models.contractive_autoencoder import ContractiveAutoencoder
 from lightning_gen.models.dcgan import DCGAN
+from lightning_gen.models.denoising_autoencoder import DenoisingAutoencoder
 from lightning_gen.models.gan import GAN
+from lightning_gen.models.iwae import IWAE
+from lightning_gen.models.vae import VAE
 
-__all__ = ["DCGAN", "GAN"]
+__all__ = [
+    "DCGAN",
+    "GAN",
+    "IWAE",
+    "VAE",
+    "Autoencoder",
+    "ConditionalVAE",
+    "ContractiveAutoencoder",
+    "DenoisingAutoencoder",
+]

@@ -10,7 +10,7 @@ from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.losses import ADVERSARIAL_LOSSES, Adversarial
 from lightning_gen.models.game import NETWORKS, Game, Minibatch
 from lightning_gen.optimization import Terms
-from lightning_gen.sampling import derive_seed, drawing
+from lightning_gen.sampling import derive_seed, drawing, evaluating
 from lightning_gen.types import Batch, Images, ImageShape, Latents, Logits
 
 
@@ -128,6 +128,15 @@ class AdversarialModel(Game):
         }
         named = {f"{stage}/d/{name}": value for name, value in values.items()}
         self.log_dict(named, batch_size=len(x), sync_dist=True)
+
+    def features(self, x: Images) -> Latents:
+        """What D's last layer sees of images (b, *image_shape): (b, d), in eval mode."""
+        seen: list[Tensor] = []
+        *_, last = (m for m in self.discriminator.modules() if next(m.children(), None) is None)
+        hook = last.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        with hook, evaluating(self):
+            self.discriminator(x.to(self.device))
+        return seen[0].flatten(1)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Logits:
         """D's raw scores of the batch's images; sigmoid(score) is the paper's D(x)."""

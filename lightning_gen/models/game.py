@@ -1,24 +1,19 @@
 """Manual optimization for players who move in turn: what no paper says and every model needs."""
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from math import ceil
 from typing import Any, cast, get_args
 from warnings import filterwarnings
 
-import torch
-from lightning import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.types import OptimizerConfig, OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lightning_gen.checkpoints import SEED_KEY, check_states, describe
-from lightning_gen.checks import BatchReader
-from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
-from lightning_gen.nonfinite import NonFiniteGuard
+from lightning_gen.errors import require_at_least, require_one_of
+from lightning_gen.models.image_model import ImageModel
 from lightning_gen.optimization import (
     OptimizerName,
     OptimizerSettings,
@@ -26,15 +21,14 @@ from lightning_gen.optimization import (
     Terms,
     descend,
 )
-from lightning_gen.sampling import derive_seed, seed_noise
 from lightning_gen.strategies import check_strategy
-from lightning_gen.types import Batch, ImageShape, Scalar
+from lightning_gen.types import Batch, ImageShape
 
 Minibatch = list[tuple[Any, ...]]  # of chunks, one unless batches are accumulated
 NETWORKS = ["generator", "discriminator"]  # arguments that checkpoints hold as weights
 
 
-class Game(LightningModule, ABC):
+class Game(ImageModel, ABC):
     """Players with networks and an optimizer each; a model says who they are and what they want.
 
     The training step lets each player `descend` in its turn. The first player moves at every
@@ -42,7 +36,7 @@ class Game(LightningModule, ABC):
 
     Args:
         image_shape: (channels, height, width) of the images.
-        optimizer: "adam", or "sgd" with momentum, for every player.
+        optimizer: of every player: "adam", "rmsprop", "adadelta", or "sgd" with momentum.
         lr: learning rate; that of every player without one of its own.
         lr_d: learning rate of D (two time scales: Heusel et al., 2017).
         lr_g: learning rate of G.
@@ -58,6 +52,8 @@ class Game(LightningModule, ABC):
         ArgumentError: an argument is out of its range.
     """
 
+    networks = NETWORKS
+
     def __init__(
         self,
         image_shape: ImageShape,
@@ -72,7 +68,7 @@ class Game(LightningModule, ABC):
         clip: float = 0.0,
         accumulate: int = 1,
     ) -> None:
-        super().__init__()
+        super().__init__(image_shape)
         require_one_of(get_args(OptimizerName), optimizer=optimizer)
         require_one_of(get_args(Schedule), schedule=schedule)
         rates = {"d": lr if lr_d is None else lr_d, "g": lr if lr_g is None else lr_g}
@@ -80,13 +76,11 @@ class Game(LightningModule, ABC):
         require_at_least(1, accumulate=accumulate)
         self.save_hyperparameters(ignore=NETWORKS)
         self.automatic_optimization = False
-        self.read = BatchReader(image_shape)
         self.rates, self.clip = rates, clip
-        self.settings = OptimizerSettings(optimizer, betas, momentum, schedule, fused=not clip)
+        self.settings = OptimizerSettings(
+            optimizer, betas=betas, momentum=momentum, schedule=schedule, fused=not clip
+        )
         self.accumulate, self.chunks = accumulate, Minibatch()
-        self.reports: dict[str, Scalar] = {}
-        self.guard = NonFiniteGuard()
-        self.seed = 0
 
     @property
     @abstractmethod
@@ -135,44 +129,19 @@ class Game(LightningModule, ABC):
             self.reports[f"train/{player}/{name}"] = score.detach().float().mean()
 
     def on_fit_start(self) -> None:
-        """Take the run's seed, one for all processes; a resumed run goes on with its own."""
+        """Refuse strategies that players who move in turn cannot train under."""
         check_strategy(self.trainer.strategy)
-        if self.device.type == "cpu":
-            # Lightning's import turns this check on; on a machine without NVIDIA's libraries it
-            # searches for them at every optimizer step
-            os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
-        if self.trainer.ckpt_path is None:
-            self.seed = self.trainer.strategy.broadcast(torch.initial_seed())
+        super().on_fit_start()
 
     def on_train_start(self) -> None:
-        """Begin anew: what a former fit or the sanity check has seen says nothing of this one."""
-        self.read.checked = False
-        self.reports, self.chunks, self.guard = {}, [], NonFiniteGuard()
-
-    def on_train_end(self) -> None:
-        """Look at the last step, too, which on a GPU no further step does."""
-        self.guard.look(self)
-
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Let the noise depend on nothing but the seed, the batch's number and the process."""
-        batches = self.trainer.fit_loop.total_batch_idx
-        seed_noise(derive_seed(self.seed, batches, self.global_rank), self.device)
+        """Begin a new minibatch."""
+        super().on_train_start()
+        self.chunks = []
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip, after a GradScaler has given the gradients their true size."""
         if self.clip:
             self.clip_gradients(optimizer, self.clip, "norm")
-
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Log the latest terms every n steps.
-
-        Logging at every step would cost more than a small discriminator.
-        """
-        trainer: Any = self.trainer
-        every = trainer.log_every_n_steps
-        if trainer.fast_dev_run or (every and (trainer.fit_loop.total_batch_idx + 1) % every == 0):
-            for name, value in self.reports.items():
-                self.log(name, value, prog_bar=name.endswith("/loss"))
 
     def configure_optimizers(self) -> list[OptimizerConfig | OptimizerLRSchedulerConfig]:
         """An optimizer for each player, with a schedule if it is not constant."""
@@ -186,31 +155,18 @@ class Game(LightningModule, ABC):
             return {"optimizer": optimizer}
         # the players' schedules move together, also where G takes its first step later than D
         filterwarnings("ignore", "Detected call of `lr_scheduler.step")
-        scheduler = self.settings.scheduler(optimizer, self._steps())
+        scheduler = self.settings.scheduler(optimizer, self.minibatches())
         return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
     def _schedulers(self) -> list[LRScheduler]:
         return cast(list[LRScheduler], self.lr_schedulers() or [])
 
-    def _steps(self) -> int:
-        """Minibatches of the whole training."""
-        trainer = self.trainer
-        if trainer.estimated_stepping_batches == float("inf"):
-            raise ArgumentError(
-                "schedule",
-                f"is {self.settings.schedule}, but the training has no end: set max_epochs",
-            )
+    def minibatches(self) -> int:
+        """The same, where Lightning does not know how many batches make up a minibatch."""
+        steps, trainer = super().minibatches(), self.trainer
+        if self.accumulate == 1:
+            return steps
         limits = [trainer.max_steps]
         if trainer.max_epochs and trainer.max_epochs > 0:
             limits.append(ceil(trainer.num_training_batches / self.accumulate) * trainer.max_epochs)
         return int(min(limit for limit in limits if limit > 0))
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Name the class in the file, so that the file alone says how to load it; keep the seed."""
-        self.guard.look(self)
-        checkpoint.update(describe(self), **{SEED_KEY: self.seed})
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Say which network differs, before torch lists every tensor that does."""
-        check_states(self, checkpoint, NETWORKS)
-        self.seed = checkpoint.get(SEED_KEY, 0)

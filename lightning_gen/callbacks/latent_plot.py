@@ -1,0 +1,229 @@
+"""Maps of what a model makes of images: codes by class, or a discriminator's features."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
+
+from lightning_gen.callbacks.image_grid import LogsImages
+from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
+from lightning_gen.files import whole
+from lightning_gen.projection import Array, Method, knn_accuracy, project, trustworthiness
+from lightning_gen.protocols import Conditional, Encodes, Features, Samples
+from lightning_gen.sampling import drawing
+from lightning_gen.types import Images, Labels, to_pixels, unpack
+
+MOST = 5000
+PICTURES = 400  # more pictures than that hide each other
+
+
+class LatentPlot(Callback):
+    """Draws a map of the same validation images' codes, coloured by class, as training goes on.
+
+    Codes of two entries are drawn as they are, longer ones through t-SNE or PCA. The title has the
+    map's trustworthiness and the accuracy of 10 nearest neighbours; both are logged. Models that
+    encode nothing but see features in images, as a GAN's discriminator does, get a map of real and
+    generated images: where they lie apart, or where generated ones huddle, something is missing.
+
+    Maps are written as `images/latents/step-<batches>.png` in the run's folder, and shown by
+    loggers that have a panel for pictures. Only the first process draws, of its share of the
+    images; training is bit-equal with and without.
+
+    Args:
+        every_n_epochs: epochs between maps; 0 draws none.
+        n: images, as many of each class as there are, 5,000 at most.
+        method: "tsne" or "pca".
+        perplexity: of t-SNE.
+        pictures: whether small pictures stand in place of points, 400 at most.
+        pixels: whether a map of the raw pixels stands beside it.
+        seed: of t-SNE, and of generated images.
+        n_jobs: threads of t-SNE.
+
+    Raises:
+        ArgumentError: an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        every_n_epochs: int = 1,
+        n: int = 2000,
+        method: Method = "tsne",
+        perplexity: float = 30.0,
+        pictures: bool = False,
+        pixels: bool = False,
+        seed: int = 0,
+        n_jobs: int = 1,
+    ) -> None:
+        require_at_least(0, every_n_epochs=every_n_epochs)
+        require_at_least(2, n=n)
+        require_at_least(1, perplexity=perplexity)
+        require_one_of(get_args(Method), method=method)
+        if n > MOST:
+            raise ArgumentError(
+                "n", f"must be at most {MOST}, but is {n}: t-SNE would take minutes"
+            )
+        self.every_n_epochs, self.n, self.method = every_n_epochs, n, method
+        self.perplexity, self.pictures, self.pixels = perplexity, pictures, pixels
+        self.seed, self.n_jobs = seed, n_jobs
+        self.folder: Path | None = None
+        self.batches: list[tuple[Images, Labels | None]] = []
+        self.chosen: tuple[Images, Labels | None] | None = None
+        self.maps: dict[str, Array] = {}  # the last ones, from which the next ones start
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Find the run's folder, in every process, because Lightning's answer is a broadcast."""
+        self.folder = Path(trainer.log_dir or trainer.default_root_dir) / "images" / "latents"
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the validation images, once."""
+        if trainer.is_global_zero and self.every_n_epochs and self.chosen is None:
+            if batch_idx == 0:
+                self.batches = []
+            x, labels = unpack(batch)
+            self.batches.append((x.cpu(), None if labels is None else labels.cpu()))
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Choose as many of each class as there are."""
+        if self.batches and not trainer.sanity_checking:
+            x = torch.cat([x for x, _ in self.batches])
+            labels = [y for _, y in self.batches if y is not None]
+            self.chosen = _balanced(x, torch.cat(labels) if labels else None, self.n)
+            self.batches = []
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw every n epochs."""
+        if self.every_n_epochs and (trainer.current_epoch + 1) % self.every_n_epochs == 0:
+            self.draw(trainer, pl_module)
+
+    def draw(self, trainer: Trainer, model: LightningModule) -> None:
+        """Draw now: write the map, log its figures, and hand it to the loggers."""
+        if not trainer.is_global_zero or self.chosen is None or self.folder is None:
+            return
+        with drawing(model, model.device, self.seed):
+            scene = self.scene(model, model.device, *self.chosen)
+        if scene is None:
+            return
+        titles = []
+        for name, points in scene.spaces.items():
+            self.maps[name] = project(
+                points, self.method, self.maps.get(name), self.perplexity, self.seed, self.n_jobs
+            )
+            trust = trustworthiness(points, self.maps[name])
+            title = f"{name}: trustworthiness {trust:.3f}"
+            model.log(f"latents/{name}/trustworthiness", trust, rank_zero_only=True)
+            if scene.labels is not None:
+                accuracy = knn_accuracy(self.maps[name], scene.labels)
+                title += f", 10-NN accuracy {accuracy:.3f}"
+                model.log(f"latents/{name}/knn_accuracy", accuracy, rank_zero_only=True)
+            titles.append(title)
+        batches = trainer.fit_loop.total_batch_idx + 1
+        path = self.folder / f"step-{batches:08}.png"
+        picture = self.picture(scene, titles, path)
+        for logger in trainer.loggers:
+            if isinstance(logger, LogsImages):
+                logger.log_image("images/latents", [picture], step=batches)
+            elif isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image("images/latents", picture, batches)
+
+    def scene(
+        self, model: Any, device: torch.device, x: Images, labels: Labels | None
+    ) -> "Scene | None":
+        """What there is to draw of this model; nothing, if it neither encodes nor sees features."""
+        if isinstance(model, Encodes):
+            conditional = isinstance(model, Conditional) and model.num_classes
+            c = [labels.to(device)] if conditional and labels is not None else []
+            spaces = {"codes": _array(model.encode(x.to(device), *c))}
+            names = [] if labels is None else [str(int(label)) for label in labels.unique()]
+        elif isinstance(model, Features) and isinstance(model, Samples):
+            real = x[: self.n // 2].to(device)
+            both = torch.cat([real, model.sample(len(real), seed=self.seed)])
+            spaces = {"features": _array(model.features(both))}
+            x, labels = both.cpu(), torch.arange(2).repeat_interleave(len(real))
+            names = ["real", "generated"]
+        else:
+            return None
+        if self.pixels:
+            spaces["pixels"] = _array(x)
+        return Scene(x, spaces, None if labels is None else labels.numpy(), names)
+
+    def picture(self, scene: "Scene", titles: list[str], path: Path) -> Tensor:
+        """Write the panels side by side; the same as a tensor (3, h, w) in [0, 1]."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure  # a second that is not spent at start-up
+
+        figure = Figure(figsize=(6 * len(titles), 6), dpi=100, layout="constrained")
+        canvas = FigureCanvasAgg(figure)
+        panels = figure.subplots(1, len(titles), squeeze=False)[0]
+        for axes, title, name in zip(panels, titles, scene.spaces, strict=True):
+            axes.set(title=title, xticks=[], yticks=[])
+            _scatter(axes, self.maps[name], scene.labels, scene.names)
+            if self.pictures:
+                _place(axes, self.maps[name][:PICTURES], scene.x[:PICTURES])
+        with whole(path) as part:
+            figure.savefig(part)
+        pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        return torch.from_numpy(pixels).permute(2, 0, 1) / 255
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a map shows.
+
+    Attributes:
+        x: images (n, c, h, w).
+        spaces: points (n, d) of the images, a panel each.
+        labels: (n,), or None.
+        names: of the labels, in their order.
+    """
+
+    x: Images
+    spaces: dict[str, Array]
+    labels: Array | None
+    names: list[str]
+
+
+def _scatter(axes: Any, points: Array, labels: Array | None, names: list[str]) -> None:
+    if labels is None:
+        axes.scatter(*points.T, s=3)
+        return
+    for color, (label, name) in enumerate(zip(np.unique(labels), names, strict=True)):
+        chosen = points[labels == label]
+        axes.scatter(*chosen.T, s=3, color=f"C{color % 10}", label=name)
+    axes.legend(markerscale=4, loc="upper right", fontsize="small")
+
+
+def _place(axes: Any, points: Array, x: Images) -> None:
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    for place, image in zip(points, to_pixels(x).permute(0, 2, 3, 1).numpy(), strict=True):
+        marker = OffsetImage(image.squeeze(), zoom=14 / image.shape[0], cmap="gray_r")
+        axes.add_artist(AnnotationBbox(marker, place, frameon=False))
+
+
+def _balanced(x: Tensor, labels: Tensor | None, n: int) -> tuple[Tensor, Tensor | None]:
+    """The first n images, in turn of one class and the next."""
+    if labels is None:
+        return x[:n], None
+    rank = torch.zeros(len(labels), dtype=torch.long)  # the how-manieth of its class
+    for label in labels.unique():
+        members = labels == label
+        rank[members] = torch.arange(int(members.sum()))
+    order = torch.argsort(rank, stable=True)[:n]
+    return x[order], labels[order]
+
+
+def _array(x: Tensor) -> Array:
+    return x.flatten(1).float().cpu().numpy()

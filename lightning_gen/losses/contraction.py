@@ -1,0 +1,56 @@
+"""The contractive penalty ||dh/dx||_F^2 of Rifai et al. (2011), https://icml.cc/2011/papers/455_icmlpaper.pdf.
+
+Three ways to the same number for each image: exact in closed form for one sigmoid layer, exact for
+any encoder, and unbiased by random projections for long codes.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.func import jacrev, vmap
+
+Encoder = Callable[[Tensor], Tensor]
+
+
+def closed_form(h: Tensor, weight: Tensor) -> Tensor:
+    """For h = sigmoid(W x + b): sum_j (h_j (1 - h_j))^2 sum_i W_ji^2 (eq. 5).
+
+    Args:
+        h: codes (b, d).
+        weight: W, (d, inputs).
+
+    Returns:
+        (b,).
+    """
+    return (h * (1 - h)).square() @ weight.square().sum(1)
+
+
+def exact(encoder: Encoder, x: Tensor) -> Tensor:
+    """For any encoder without batch norm, a backward pass for each entry of the code.
+
+    Args:
+        encoder: maps (b, ...) to codes (b, d).
+        x: (b, ...).
+
+    Returns:
+        (b,).
+    """
+    jacobian = vmap(jacrev(lambda one: encoder(one.unsqueeze(0)).squeeze(0)))(x)  # (b, d, ...)
+    return jacobian.square().flatten(1).sum(1)
+
+
+def projected(encoder: Encoder, x: Tensor, projections: int) -> Tensor:
+    """For long codes: E_v ||v^T dh/dx||^2 over signs v is the same, a backward pass for each v.
+
+    Hutchinson (1990). Arguments as for `exact`, which it equals on average.
+    """
+    with torch.enable_grad():
+        x = x if x.requires_grad else x.detach().requires_grad_()
+        h = encoder(x)
+        total = torch.zeros(len(x), device=x.device, dtype=h.dtype)
+        for _ in range(projections):
+            v = torch.randint_like(h, 2) * 2 - 1
+            (row,) = torch.autograd.grad(h, x, v, create_graph=True)
+            total = total + row.square().flatten(1).sum(1)
+    return total / projections

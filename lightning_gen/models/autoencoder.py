@@ -1,0 +1,7 @@
+"""Reducing the dimensionality of data with neural networks, Hinton and Salakhutdinov (2006)."""
+
+from lightning_gen.models.deterministic import DeterministicModel
+
+
+class Autoencoder(DeterministicModel):
+    """The plain autoencoder: codes of images, and images from codes."""

@@ -1,0 +1,96 @@
+"""Contractive autoencoders, Rifai et al. (2011), https://icml.cc/2011/papers/455_icmlpaper.pdf."""
+
+from typing import Any, Literal, cast, get_args
+
+from torch import Tensor, nn
+
+from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
+from lightning_gen.losses.contraction import closed_form, exact, projected
+from lightning_gen.models.autoencoding import CODERS
+from lightning_gen.models.deterministic import DeterministicModel, Reconstruction
+from lightning_gen.networks import Body, SigmoidEncoder, TransposedDecoder
+from lightning_gen.optimization import Terms
+from lightning_gen.types import Images, ImageShape, from_unit, to_unit
+
+Jacobian = Literal["auto", "closed_form", "exact", "projected"]
+LONG = 64  # entries of a code from which on projections are cheaper
+
+
+class ContractiveAutoencoder(DeterministicModel):
+    """Codes that change little where images do: reconstruction + lambda ||dh/dx||_F^2 (eq. 4).
+
+    As in the paper, one sigmoid layer with tied weights and cross-entropy; any other body by flag.
+    Both terms are divided by the number of pixels, which leaves their balance as in the paper.
+
+    Args:
+        image_shape: (channels, height, width) of the images.
+        latent_dim: entries of a code, the paper's units.
+        body: "tied" for the paper's, or a body of `DeterministicModel`.
+        contraction: lambda, the weight of the penalty.
+        jacobian: "closed_form" for the tied body; for the others "exact", or "projected", unbiased
+            and cheaper for long codes; "auto" chooses.
+        projections: random projections of a long code's Jacobian.
+        loss: "bce", or "mse".
+        autoencoder: the other arguments of `DeterministicModel`.
+
+    Raises:
+        ArgumentError: an argument is out of its range, or an own network does not fit.
+    """
+
+    is_regularised = True
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        latent_dim: int = 1000,
+        body: Literal["tied"] | Body = "tied",
+        contraction: float = 0.1,
+        jacobian: Jacobian = "auto",
+        projections: int = 1,
+        loss: Reconstruction = "bce",
+        encoder: nn.Module | None = None,
+        decoder: nn.Module | None = None,
+        **autoencoder: Any,
+    ) -> None:
+        require_one_of(("tied", *get_args(Body)), body=body)
+        require_one_of(get_args(Jacobian), jacobian=jacobian)
+        require_at_least(0, contraction=contraction)
+        require_at_least(1, projections=projections, latent_dim=latent_dim)
+        tied = body == "tied" and encoder is None and decoder is None
+        if tied:
+            encoder = SigmoidEncoder(image_shape, latent_dim)
+            decoder = TransposedDecoder(encoder, image_shape)
+        elif jacobian == "closed_form":
+            raise ArgumentError("jacobian", "has a closed form for the body 'tied' only")
+        super().__init__(
+            image_shape,
+            latent_dim,
+            "conv" if body == "tied" else body,
+            loss=loss,
+            encoder=encoder,
+            decoder=decoder,
+            **autoencoder,
+        )
+        self.save_hyperparameters(ignore=CODERS)
+        automatic = "closed_form" if tied else "exact" if latent_dim < LONG else "projected"
+        self.jacobian = automatic if jacobian == "auto" else jacobian
+        self.contraction, self.projections = contraction, projections
+
+    def terms(self, x: Images, *c: Tensor) -> Terms:
+        """Reconstruction and contraction, both per pixel."""
+        norm = self.penalty(x).mean()
+        self.observe(squared_jacobian_norm=norm)
+        named = super().terms(x, *c)
+        return {**named, "contraction": self.contraction * norm / x[0].numel()}
+
+    def penalty(self, x: Images) -> Tensor:
+        """||dh/dx||_F^2 of each image, (b,), per unit of intensity in [0, 1]."""
+        if self.jacobian == "closed_form":
+            return closed_form(self.encoder(x), cast(SigmoidEncoder, self.encoder).weight)
+        p = to_unit(x)
+        if self.jacobian == "exact":
+            return exact(self._encode_intensities, p)
+        return projected(self._encode_intensities, p, self.projections)
+
+    def _encode_intensities(self, p: Tensor) -> Tensor:
+        return self.encoder(from_unit(p))

@@ -1,0 +1,98 @@
+"""What every model here does besides learning: noise that repeats, logs that cost nothing."""
+
+import os
+from abc import ABC
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from lightning import LightningModule
+
+from lightning_gen.checkpoints import SEED_KEY, check_states, describe
+from lightning_gen.checks import BatchReader
+from lightning_gen.errors import ArgumentError
+from lightning_gen.nonfinite import NonFiniteGuard
+from lightning_gen.optimization import OptimizerSettings
+from lightning_gen.sampling import derive_seed, seed_noise
+from lightning_gen.types import Batch, ImageShape, Scalar
+
+
+class ImageModel(LightningModule, ABC):
+    """A model of images: the plumbing of training, validation and checkpoints.
+
+    Noise depends on nothing but the run's seed, the batch's number and the process, so that a
+    resumed run repeats it and several processes differ. What a step reports is logged every n
+    steps, and a loss that is no number ends the run.
+
+    Args:
+        image_shape: (channels, height, width) of the images.
+    """
+
+    networks: ClassVar[Sequence[str]]  # attributes and arguments that checkpoints hold as weights
+    settings: OptimizerSettings
+
+    def __init__(self, image_shape: ImageShape) -> None:
+        super().__init__()
+        self.read = BatchReader(image_shape)
+        self.image_shape = image_shape
+        self.reports: dict[str, Scalar] = {}
+        self.guard = NonFiniteGuard()
+        self.seed = 0
+
+    def on_fit_start(self) -> None:
+        """Take the run's seed, one for all processes; a resumed run goes on with its own."""
+        if self.device.type == "cpu":
+            # Lightning's import turns this check on; on a machine without NVIDIA's libraries it
+            # searches for them at every optimizer step
+            os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
+        if self.trainer.ckpt_path is None:
+            self.seed = self.trainer.strategy.broadcast(torch.initial_seed())
+
+    def on_train_start(self) -> None:
+        """Begin anew: what a former fit or the sanity check has seen says nothing of this one."""
+        self.read.checked = False
+        self.reports, self.guard = {}, NonFiniteGuard()
+
+    def on_train_end(self) -> None:
+        """Look at the last step, too, which on a GPU no further step does."""
+        self.guard.look(self)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seed the noise of this batch."""
+        batches = self.trainer.fit_loop.total_batch_idx
+        seed_noise(derive_seed(self.seed, batches, self.global_rank), self.device)
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Log the latest reports every n steps.
+
+        Logging at every step would cost more than a small network.
+        """
+        trainer: Any = self.trainer
+        every = trainer.log_every_n_steps
+        if trainer.fast_dev_run or (every and (trainer.fit_loop.total_batch_idx + 1) % every == 0):
+            for name, value in self.reports.items():
+                self.log(name, value, prog_bar=name.endswith("/loss"))
+
+    def minibatches(self) -> int:
+        """Minibatches of the whole training, over which a schedule extends.
+
+        Raises:
+            ArgumentError: the training has no end.
+        """
+        steps = self.trainer.estimated_stepping_batches
+        if steps == float("inf"):
+            raise ArgumentError(
+                "schedule",
+                f"is {self.settings.schedule}, but the training has no end: set max_epochs",
+            )
+        return int(steps)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Name the class in the file, so that the file alone says how to load it; keep the seed."""
+        self.guard.look(self)
+        checkpoint.update(describe(self), **{SEED_KEY: self.seed})
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say which network differs, before torch lists every tensor that does."""
+        check_states(self, checkpoint, self.networks)
+        self.seed = checkpoint.get(SEED_KEY, 0)

@@ -1,0 +1,7 @@
+"""Auto-Encoding Variational Bayes, Kingma and Welling (2014), https://arxiv.org/abs/1312.6114."""
+
+from lightning_gen.models.variational import VariationalModel
+
+
+class VAE(VariationalModel):
+    """The variational autoencoder: the ELBO in nats, beta, KL warm-up and free bits."""

@@ -1,0 +1,161 @@
+"""Encoders and decoders: perceptrons, and convolutions that halve and double the size.
+
+Both may see a condition (b, c) besides their input, such as one-hot labels. Decoders end in raw
+numbers: logits, or the means of Gaussians. Encoders take intensities in [0, 1] out of images in
+[-1, 1], so that black pixels are zeros and saturate nothing.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import prod
+from typing import Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from lightning_gen.types import ImageShape, Latents, to_unit
+
+Activation = Literal["leaky_relu", "relu", "tanh", "sigmoid"]
+Body = Literal["mlp", "conv"]
+ACTIVATIONS: dict[Activation, tuple[type[nn.Module], dict[str, float]]] = {
+    "leaky_relu": (nn.LeakyReLU, {"negative_slope": 0.2}),
+    "relu": (nn.ReLU, {}),
+    "tanh": (nn.Tanh, {}),
+    "sigmoid": (nn.Sigmoid, {}),
+}
+SMALLEST = 4  # the side at which halving ends
+
+
+class MLPEncoder(nn.Module):
+    """Images (b, c, h, w) and a condition (b, condition) to (b, outputs)."""
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        widths: Sequence[int],
+        outputs: int,
+        activation: Activation = "leaky_relu",
+        condition: int = 0,
+    ) -> None:
+        super().__init__()
+        self.layers = perceptron((prod(image_shape) + condition, *widths, outputs), activation)
+
+    def forward(self, x: Tensor, *c: Tensor) -> Latents:
+        return self.layers(torch.cat([to_unit(x).flatten(1), *c], 1))
+
+
+class MLPDecoder(nn.Module):
+    """Codes (b, latent_dim) and a condition (b, condition) to raw images (b, *image_shape)."""
+
+    def __init__(
+        self,
+        latent_dim: int,
+        widths: Sequence[int],
+        image_shape: ImageShape,
+        activation: Activation = "leaky_relu",
+        condition: int = 0,
+    ) -> None:
+        super().__init__()
+        self.image_shape = image_shape
+        self.layers = perceptron((latent_dim + condition, *widths, prod(image_shape)), activation)
+
+    def forward(self, z: Latents, *c: Tensor) -> Tensor:
+        return self.layers(torch.cat([z, *c], 1)).unflatten(1, self.image_shape)
+
+    def start_at(self, raw: Tensor) -> None:
+        """Let every output begin near a raw image (c, h, w)."""
+        cast(nn.Linear, self.layers[-1]).bias.data.copy_(raw.flatten())
+
+
+class ConvEncoder(nn.Module):
+    """Images (b, c, h, w) and a condition to (b, outputs): halve the size, double the channels.
+
+    `width` is the number of channels after the first halving; a hidden layer follows the last one.
+    """
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        width: int,
+        hidden: int,
+        outputs: int,
+        activation: Activation = "relu",
+        condition: int = 0,
+    ) -> None:
+        super().__init__()
+        sizes, channels = halvings(image_shape, width)
+        layers: list[nn.Module] = []
+        for before, after in pairwise(channels):
+            layers += [nn.Conv2d(before, after, 3, 2, 1), activate(activation)]
+        self.convolutions = nn.Sequential(*layers, nn.Flatten())
+        flat = channels[-1] * prod(sizes[-1])
+        self.layers = perceptron((flat + condition, hidden, outputs), activation)
+
+    def forward(self, x: Tensor, *c: Tensor) -> Latents:
+        return self.layers(torch.cat([self.convolutions(to_unit(x)), *c], 1))
+
+
+class ConvDecoder(nn.Module):
+    """Codes (b, latent_dim) and a condition to raw images (b, *image_shape): `ConvEncoder` back."""
+
+    def __init__(
+        self,
+        latent_dim: int,
+        image_shape: ImageShape,
+        width: int,
+        hidden: int,
+        activation: Activation = "relu",
+        condition: int = 0,
+    ) -> None:
+        super().__init__()
+        sizes, channels = halvings(image_shape, width)
+        sizes.reverse()
+        channels.reverse()
+        flat = channels[0] * prod(sizes[0])
+        self.layers = perceptron((latent_dim + condition, hidden, flat), activation)
+        layers: list[nn.Module] = [nn.Unflatten(1, (channels[0], *sizes[0]))]
+        for (before, after), (small, large) in zip(
+            pairwise(channels), pairwise(sizes), strict=True
+        ):
+            even = (large[0] - 2 * small[0] + 1, large[1] - 2 * small[1] + 1)
+            layers += [
+                activate(activation),
+                nn.ConvTranspose2d(before, after, 3, 2, 1, output_padding=even),
+            ]
+        self.convolutions = nn.Sequential(*layers)
+
+    def forward(self, z: Latents, *c: Tensor) -> Tensor:
+        return self.convolutions(self.layers(torch.cat([z, *c], 1)))
+
+    def start_at(self, raw: Tensor) -> None:
+        """Let every output begin near a raw image (c, h, w), as far as one number a channel can."""
+        last = cast(nn.ConvTranspose2d, self.convolutions[-1])
+        cast(nn.Parameter, last.bias).data.copy_(raw.mean((1, 2)))
+
+
+def perceptron(sizes: Sequence[int], activation: Activation) -> nn.Sequential:
+    """Linear layers of these sizes, from Glorot's uniform, with an activation in between."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise(sizes):
+        linear = nn.Linear(before, after)
+        nn.init.xavier_uniform_(linear.weight)
+        nn.init.zeros_(linear.bias)
+        layers += [activate(activation), linear]
+    return nn.Sequential(*layers[1:])
+
+
+def activate(name: Activation) -> nn.Module:
+    """A new layer of this activation."""
+    layer, arguments = ACTIVATIONS[name]
+    return layer(**arguments)
+
+
+def halvings(image_shape: ImageShape, width: int) -> tuple[list[tuple[int, int]], list[int]]:
+    """Sizes and channels from the image inwards: 28, 14, 7, 4 with 1, 8, 16, 32 of them."""
+    channels, *side = image_shape
+    sizes, counts = [(side[0], side[1])], [channels]
+    while min(sizes[-1]) > SMALLEST:
+        h, w = sizes[-1]
+        sizes.append(((h + 1) // 2, (w + 1) // 2))
+        counts.append(width << (len(sizes) - 2))
+    return sizes, counts

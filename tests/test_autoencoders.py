@@ -1,0 +1,369 @@
+"""Laws of the autoencoders: what is minimised, what is reported, and how likely images are."""
+
+import math
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning import Trainer, seed_everything
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy, mse_loss
+from torch.utils.data import DataLoader, TensorDataset
+
+from lightning_gen import (
+    IWAE,
+    VAE,
+    Autoencoder,
+    ConditionalVAE,
+    ContractiveAutoencoder,
+    DenoisingAutoencoder,
+    ImageGrid,
+)
+from lightning_gen.checkpoints import load_model
+from lightning_gen.errors import ArgumentError, DataError, NotReadyError, UserError
+from lightning_gen.models.autoencoding import AutoencodingModel
+from lightning_gen.nonfinite import NonFiniteLossError
+from lightning_gen.protocols import Encodes, Reconstructs, Samples
+from lightning_gen.types import to_unit
+from tests.conftest import SHAPE, images, loader, same, state
+
+Fit = Callable[..., Trainer]
+SMALL: dict[str, Any] = {"latent_dim": 3, "widths": (8,)}
+MODELS: dict[str, Callable[..., AutoencodingModel]] = {
+    "ae": lambda **kw: Autoencoder(SHAPE, **SMALL | kw),
+    "dae": lambda **kw: DenoisingAutoencoder(SHAPE, **SMALL | kw),
+    "cae": lambda **kw: ContractiveAutoencoder(SHAPE, **SMALL | kw),
+    "vae": lambda **kw: VAE(SHAPE, **SMALL | kw),
+    "cvae": lambda **kw: ConditionalVAE(SHAPE, num_classes=4, **SMALL | kw),
+    "iwae": lambda **kw: IWAE(SHAPE, k=3, **SMALL | kw),
+}
+ALL = pytest.mark.parametrize("name", MODELS)
+ABILITIES = Encodes, Reconstructs, Samples
+
+
+@ALL
+def test_every_model_does_all_that_its_protocols_promise(fit: Fit, name: str) -> None:
+    model = MODELS[name]()
+    assert all(isinstance(model, ability) for ability in ABILITIES)
+    labels = torch.arange(32) % 4 if name == "cvae" else None
+    fit(model, max_epochs=1, val=loader())
+    x = images()
+    before = state(model)
+    z = model.encode(x, labels)
+    assert z.shape == (32, 3)
+    assert model.decode(z, labels).shape == (32, *SHAPE)
+    assert torch.equal(model.reconstruct(x, labels), model.decode(z, labels))
+    draws = model.sample(5, seed=1)
+    assert draws.shape == (5, *SHAPE)
+    assert draws.min() >= -1 and draws.max() <= 1
+    assert torch.equal(draws, model.sample(5, seed=1))
+    assert not torch.equal(draws, model.sample(5))
+    assert same(before, state(model)) and model.training
+
+
+@ALL
+def test_training_learns_and_repeats_itself(fit: Fit, name: str) -> None:
+    runs = []
+    for val in (None, loader()):  # a validation leaves no trace
+        seed_everything(0)
+        model = MODELS[name]()
+        trainer = fit(model, max_epochs=30, val=val, check_val_every_n_epoch=10)
+        weights = {k: v for k, v in state(model).items() if not k.startswith("mixture.")}
+        runs.append((weights, trainer.callback_metrics["train/loss"]))
+    assert same(runs[0][0], runs[1][0])
+    fresh = fit(MODELS[name](lr=0.0), max_epochs=1).callback_metrics["train/loss"]
+    assert runs[0][1] < fresh
+
+
+@ALL
+def test_a_checkpoint_alone_gives_the_model_back(fit: Fit, name: str, tmp_path: Path) -> None:
+    model = MODELS[name]()
+    trainer = fit(model, max_epochs=1, val=loader())
+    trainer.save_checkpoint(tmp_path / "a.ckpt")
+    again = load_model(tmp_path / "a.ckpt")
+    assert same(state(model), state(again))
+    assert torch.equal(again.sample(3, seed=0), model.sample(3, seed=0))
+
+
+@ALL
+@pytest.mark.parametrize("shape", [(3, 20, 15), (1, 4, 4)], ids=str)
+def test_any_size_and_any_body(name: str, shape: tuple[int, int, int]) -> None:
+    cls = type(MODELS[name]())
+    for body in ("mlp", "conv"):
+        model = cls(shape, body=body, latent_dim=2)
+        labels = torch.zeros(2).long() if name == "cvae" else None
+        x = torch.rand(2, *shape) * 2 - 1
+        assert model.reconstruct(x, labels).shape == x.shape
+        assert sum(model.terms(x, *model.condition(labels)).values()).isfinite()
+
+
+def test_an_autoencoder_s_loss_is_the_mean_over_pixels() -> None:
+    x = images()
+    for loss, distance in (("mse", mse_loss), ("bce", binary_cross_entropy)):
+        model = Autoencoder(SHAPE, loss=loss, sparsity=0.5, **SMALL)
+        terms = model.terms(x)
+        expected = distance(to_unit(model.reconstruct(x)), to_unit(x))
+        assert torch.allclose(terms["reconstruction"], expected, rtol=1e-4)
+        assert torch.allclose(terms["sparsity"], 0.5 * model.encode(x).abs().sum(1).mean())
+
+
+@pytest.mark.parametrize(
+    ("noise", "law"),
+    [
+        ("gaussian", lambda p, q: abs((q - p)[(p > 0.4) & (p < 0.6)].std() - 0.1) < 0.01),
+        ("masking", lambda p, q: abs((q == 0).float().mean() - 0.1) < 0.01),
+        ("salt_and_pepper", lambda p, q: abs((q == 1).float().mean() - 0.05) < 0.01),
+    ],
+)
+def test_corruption_is_what_it_is_called(noise: Any, law: Callable[..., bool]) -> None:
+    model = DenoisingAutoencoder(SHAPE, noise=noise, noise_factor=0.1, **SMALL)
+    x = images(200)
+    p, q = to_unit(x), to_unit(model.corrupt(x))
+    assert q.min() >= 0 and q.max() <= 1
+    assert law(p, q)
+    if noise != "gaussian":
+        assert abs((p == q).float().mean() - 0.9) < 0.01
+
+
+def test_the_clean_image_is_the_target_unless_a_flag_says_otherwise() -> None:
+    model = DenoisingAutoencoder(SHAPE, noise="masking", noise_factor=1.0, **SMALL)
+    x = images()
+    black = torch.full_like(x, -1)
+    made = model.reconstruct(black)
+    assert torch.allclose(model.terms(x)["reconstruction"], mse_loss(made, x) / 4, rtol=1e-4)
+    model.noisy_target = True
+    assert torch.allclose(model.terms(x)["reconstruction"], mse_loss(made, black) / 4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("body", ["tied", "mlp"])
+def test_contraction_makes_codes_stiffer(fit: Fit, body: Any) -> None:
+    norms = []
+    for weight in (0.0, 10.0):
+        seed_everything(0)
+        model = ContractiveAutoencoder(SHAPE, latent_dim=8, body=body, contraction=weight, lr=1e-2)
+        fit(model, max_epochs=20)
+        norms.append(model.jacobian_norm(images()).mean())
+        in_closed_form = model.penalty(images()).sqrt()
+        assert torch.allclose(in_closed_form, model.jacobian_norm(images()), rtol=1e-3)
+    assert norms[1] < norms[0] / 2
+
+
+def test_an_overcomplete_code_is_doubted_unless_something_regularises_it() -> None:
+    with pytest.warns(UserWarning, match="sparsity"):
+        Autoencoder(SHAPE, latent_dim=256)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Autoencoder(SHAPE, latent_dim=256, sparsity=0.1)
+        DenoisingAutoencoder(SHAPE, latent_dim=256)
+        ContractiveAutoencoder(SHAPE, latent_dim=256)
+
+
+def test_a_mixture_of_codes_is_drawn_from(fit: Fit) -> None:
+    model = Autoencoder(SHAPE, mixture=2, **SMALL)
+    with pytest.raises(NotReadyError, match="mixture"):
+        model.sample(1)
+    centres = torch.tensor([[-5.0, 0, 0], [5.0, 0, 0]])
+    codes = centres.repeat(200, 1) + torch.randn(400, 3) * torch.tensor([1.0, 0.1, 2.0])
+    model.mixture.fit(codes)
+    drawn = model.mixture.draw(4000)
+    assert torch.allclose(drawn.mean(0), codes.mean(0), atol=0.3)
+    assert torch.allclose(drawn.std(0), codes.std(0), atol=0.2)
+    assert model.sample(3).shape == (3, *SHAPE)
+
+
+def test_training_without_validation_draws_no_samples_and_goes_on(fit: Fit) -> None:
+    fit(Autoencoder(SHAPE, **SMALL), max_epochs=1, callbacks=[ImageGrid(n=4)])
+
+
+# --- variational ----------------------------------------------------------------------------
+
+
+def test_the_elbo_is_in_nats_per_image_and_the_same_everywhere(fit: Fit) -> None:
+    model = VAE(SHAPE, beta=4.0, kl_warmup=100.0, free_bits=0.5, lr=0.0, **SMALL)
+    trainer = fit(model, max_epochs=1, val=loader())
+    trained = dict(trainer.callback_metrics)
+    trainer.test(model, loader(), verbose=False)
+    metrics = trained | trainer.callback_metrics
+    for stage in ("train", "val", "test"):
+        value = {n: metrics[f"{stage}/{n}"] for n in ("elbo", "reconstruction", "kl", "loss")}
+        assert torch.isclose(value["elbo"], -(value["reconstruction"] + value["kl"]), rtol=1e-5)
+        assert 100 < value["reconstruction"] < 250  # 256 pixels at first cost log 2 each
+    assert torch.isclose(metrics["val/elbo"], metrics["test/elbo"])
+    assert abs(metrics["train/elbo"] - metrics["val/elbo"]) < 10
+
+
+def test_beta_warmup_and_free_bits_weigh_the_kl_term() -> None:
+    x = images()
+    losses = {}
+    for name, kwargs in {
+        "plain": {},
+        "beta": {"beta": 4.0},
+        "free": {"free_bits": 1.0},
+    }.items():
+        seed_everything(0)
+        model = VAE(SHAPE, **SMALL, **kwargs)
+        torch.manual_seed(1)
+        losses[name] = {**model.terms(x), **model.observed}
+    kl = losses["plain"]["kl"]
+    assert torch.isclose(losses["plain"]["weighted_kl"], kl)
+    assert torch.isclose(losses["beta"]["weighted_kl"], 4 * kl)
+    assert losses["free"]["weighted_kl"] >= 3  # a nat for each of three entries
+    assert torch.isclose(losses["plain"]["reconstruction"], losses["beta"]["reconstruction"])
+
+
+def test_the_warmup_counts_epochs(fit: Fit) -> None:
+    weights = []
+
+    class Watched(VAE):
+        def kl_weight(self) -> float:
+            weights.append(super().kl_weight())
+            return weights[-1]
+
+    fit(Watched(SHAPE, kl_warmup=2.0, beta=3.0, **SMALL), max_epochs=3)
+    assert weights == pytest.approx([3 * min((i + 1) / 8, 1) for i in range(12)])
+
+
+def test_binarization() -> None:
+    x = images()
+    dynamic, fixed, none = (
+        VAE(SHAPE, binarization=b, **SMALL) for b in ("dynamic", "fixed", "none")
+    )
+    assert none.binarize(x) is x
+    for model in (dynamic, fixed):
+        assert set(model.binarize(x).unique().tolist()) == {-1.0, 1.0}
+        means = model.binarize(images(400)).mean()
+        assert abs(means - images(400).mean()) < 0.02
+    assert not torch.equal(dynamic.binarize(x), dynamic.binarize(x))
+    assert torch.equal(fixed.binarize(x), fixed.binarize(x.flip(0)).flip(0))
+    black, white = -torch.ones(1, *SHAPE), torch.ones(1, *SHAPE)
+    assert torch.equal(dynamic.binarize(black), black)
+    assert torch.equal(fixed.binarize(white), white)
+
+
+def test_more_samples_raise_the_importance_weighted_bound() -> None:
+    seed_everything(0)
+    vae = VAE(SHAPE, **SMALL).double()
+    x = images(4).double()
+    x = vae.binarize(x)
+    with torch.no_grad():
+        weights = vae.log_weights(x, 20_000)
+    bounds = [(weights.view(-1, k, 4).logsumexp(1) - math.log(k)).mean() for k in (1, 5, 50, 500)]
+    assert bounds == sorted(bounds)
+    assert bounds[0] < bounds[1] - 0.01
+    iwae = IWAE(SHAPE, k=1, **SMALL).double()
+    iwae.load_state_dict(vae.state_dict())
+    with torch.no_grad():  # with one sample, the bound is the ELBO
+        bound = torch.stack([-iwae.terms(x)["negative_bound"] for _ in range(300)]).mean()
+        elbo = torch.stack([-sum(vae.terms(x).values()) for _ in range(300)]).mean()
+    assert torch.isclose(bound, elbo, atol=0.3)
+
+
+class Linear(nn.Module):
+    """A linear map to or from images."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, shape: tuple[int, ...], tail: Tensor) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+        self.shape, self.tail = shape, nn.Parameter(tail)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x.flatten(1) @ self.weight.T + self.bias
+        return torch.cat([y, self.tail.expand(len(y), -1)], 1).unflatten(1, self.shape)
+
+
+def test_the_likelihood_is_the_closed_form_of_a_linear_gaussian_model() -> None:
+    """With x = W z + b + sigma e: log N(x; b, W W^T + sigma^2 I), whatever q is."""
+    seed_everything(0)
+    shape, d, sigma = (1, 3, 4), 2, 0.6
+    W, b = torch.randn(12, d).double(), torch.randn(12).double()
+    model = VAE(
+        shape,
+        latent_dim=d,
+        likelihood="gaussian",
+        encoder=Linear(0.2 * torch.randn(d, 12), torch.zeros(d), (2 * d,), torch.zeros(d)),
+        decoder=Linear(W.float(), b.float(), shape, torch.zeros(0)),
+    ).double()
+    with torch.no_grad():
+        posterior = torch.linalg.inv(torch.eye(d).double() + W.T @ W / sigma**2)
+        model.encoder.weight.copy_(posterior @ W.T / sigma**2)  # the true posterior's mean
+        model.encoder.bias.copy_(-model.encoder.weight @ b + 0.2)  # and a little beside it
+        model.encoder.tail.copy_((1.5 * posterior.diagonal()).log())
+        model.log_sigma.fill_(math.log(sigma))
+    z = torch.randn(6, d).double()
+    x = (z @ W.T + b + sigma * torch.randn(6, 12)).view(6, *shape)
+    exact = torch.distributions.MultivariateNormal(
+        b, W @ W.T + sigma**2 * torch.eye(12).double()
+    ).log_prob(x.flatten(1))
+    estimates = torch.stack([model.log_likelihood(x, samples=2000, seed=s) for s in range(30)])
+    error = estimates.std(0) / 30**0.5
+    assert ((estimates.mean(0) - exact).abs() < 3 * error + 1e-4).all()
+    assert (error < 0.05).all()
+
+
+def test_the_likelihood_does_not_depend_on_the_memory_bound() -> None:
+    model = ConditionalVAE(SHAPE, num_classes=4, **SMALL)
+    x, labels = images(5), torch.tensor([0, 1, 2, 3, 0])
+    wide = model.log_likelihood(x, labels, samples=3000)
+    tight = model.log_likelihood(x, labels, samples=3000, memory=1)
+    assert wide.shape == (5,)
+    assert torch.allclose(wide, tight, atol=0.5)  # other noise, the same estimate
+
+
+def test_test_estimates_the_likelihood_where_asked(fit: Fit) -> None:
+    model = VAE(SHAPE, likelihood_samples=200, binarization="fixed", **SMALL)
+    trainer = fit(model, max_epochs=1)
+    trainer.test(model, loader(), verbose=False)
+    metrics = trainer.callback_metrics
+    assert metrics["test/log_likelihood"] > metrics["test/elbo"]
+
+
+def test_a_conditional_model_needs_labels(fit: Fit) -> None:
+    with pytest.raises(DataError, match="ConditionalVAE needs labels"):
+        fit(MODELS["cvae"](), DataLoader(images(), batch_size=8))
+    with pytest.raises(ArgumentError, match="num_classes"):
+        fit(MODELS["cvae"](), DataLoader(TensorDataset(images(), torch.arange(32))))
+    drawn = MODELS["cvae"]().sample(8, seed=0)
+    assert drawn.shape == (8, *SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("ae", {"latent_dim": 0}),
+        ("ae", {"widths": (8, 8), "body": "conv"}),
+        ("ae", {"sparsity": -1.0}),
+        ("dae", {"noise_factor": 1.5, "noise": "masking"}),
+        ("cae", {"jacobian": "closed_form", "body": "mlp"}),
+        ("vae", {"latent_dim": 0}),
+        ("vae", {"beta": -1.0}),
+        ("iwae", {"k": 0}),
+        ("cvae", {"encoder": nn.Flatten()}),
+        ("vae", {"decoder": nn.Linear(3, 7)}),
+    ],
+    ids=str,
+)
+def test_an_argument_out_of_range_is_named(name: str, wrong: dict[str, Any]) -> None:
+    cls = type(MODELS[name]())
+    with pytest.raises(ArgumentError, match=next(iter(wrong))):
+        cls(SHAPE, **SMALL | wrong)
+
+
+def test_a_batch_that_is_no_number_stops_the_run(fit: Fit) -> None:
+    bad = images()
+    bad[20, 0, 3, 3] = math.nan
+    with pytest.raises(NonFiniteLossError, match="train/.*epoch 0, batch 2"):
+        fit(VAE(SHAPE, **SMALL), DataLoader(TensorDataset(bad), batch_size=8))
+    with pytest.raises(UserError, match=r"\[-1, 1\]"):
+        fit(VAE(SHAPE, **SMALL), DataLoader(images() * 255, batch_size=8))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop", "adadelta"])
+def test_every_optimizer_and_schedule(fit: Fit, optimizer: Any) -> None:
+    model = Autoencoder(SHAPE, optimizer=optimizer, schedule="linear", **SMALL)
+    trainer = fit(model, max_epochs=2)
+    group = trainer.optimizers[0].param_groups[0]
+    assert group["weight_decay"] == 1e-5
+    assert group["lr"] == pytest.approx(0, abs=1e-9)
