@@ -76,9 +76,12 @@ def encode(
 
 def run(args: list[str]) -> None:
     """Parse and run a command line that begins with `encode`."""
+    parser = jsonargparse.ArgumentParser(
+        prog="train.py encode", exit_on_error=False, allow_abbrev=False
+    )
+    parser.add_argument("checkpoint", type=str, help="the file that training wrote")
+    parser.add_function_arguments(encode, skip={"checkpoint"})  # a data module has its own flags
     try:
-        jsonargparse.auto_cli(
-            encode, args=args[1:], prog="train.py encode", exit_on_error=False, allow_abbrev=False
-        )
+        encode(**parser.instantiate(parser.parse_args(args[1:])))
     except jsonargparse.ArgumentError as error:
         raise UserError(flagged(str(error))) from error

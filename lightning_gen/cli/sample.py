@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import jsonargparse
 import torch
@@ -16,8 +16,10 @@ from lightning_gen.checkpoints import load_model
 from lightning_gen.cli.messages import flagged
 from lightning_gen.errors import CheckpointError, UserError, require_at_least
 from lightning_gen.files import whole
+from lightning_gen.latents import Prior, Walk
+from lightning_gen.latents import walk as walk_through
 from lightning_gen.protocols import Samples
-from lightning_gen.sampling import derive_seed
+from lightning_gen.sampling import derive_seed, drawing
 from lightning_gen.types import Images, to_pixels
 
 CHUNK = 100  # images drawn at once: the i-th image depends on the seed and i, not on n
@@ -30,6 +32,7 @@ def sample(
     layout: Literal["grid", "files", "folder"] = "grid",
     label: str = "generated",
     columns: int | None = None,
+    walk: Walk | None = None,
     seed: int = 0,
     device: str | None = None,
     model: str | None = None,
@@ -46,6 +49,9 @@ def sample(
             that a data set can be extended with them.
         label: name of the class folder in the layout "folder".
         columns: images in a row of the grid; a square grid by default.
+        walk: a walk through the codes of an autoencoder instead, with `n` images in a grid:
+            "interpolation" from one random code to another in each row, "traversal" of an entry
+            of the code in each row, "manifold" of codes that have two entries.
         seed: the same seed draws the same images.
         device: cpu, cuda or mps; the fastest there is by default.
         model: class of a model of your own, as my_file.MyClass; ours are named in the checkpoint.
@@ -57,6 +63,8 @@ def sample(
     require_at_least(1, n=n)
     require_at_least(0, seed=seed)
     require_at_least(1, columns=columns or 1)
+    if walk and layout != "grid":
+        raise UserError("--walk is a grid: leave out --layout")
     target = Path(out or ("samples.png" if layout == "grid" else "samples"))
     if layout == "grid" and target.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
         raise UserError(f"--out {target} must end in .png, .jpg or .webp")
@@ -76,8 +84,13 @@ def sample(
     if not isinstance(drawn, Samples):
         raise CheckpointError(f"{checkpoint} holds {type(drawn).__name__}, which cannot draw")
     if layout == "grid":
-        images = torch.cat([to_pixels(x).cpu() for x in _draw(drawn, n, seed)])
-        grid = make_grid(images, columns or round(n**0.5)) / 255
+        columns = columns or round(n**0.5)
+        pixels = (
+            [to_pixels(_walk(drawn, walk, n, columns, seed)).cpu()]
+            if walk
+            else [to_pixels(x).cpu() for x in _draw(drawn, n, seed)]
+        )
+        grid = make_grid(torch.cat(pixels), columns) / 255
         with whole(target) as path:
             save_image(grid, path)
     else:
@@ -117,6 +130,13 @@ def _draw(model: Samples, n: int, seed: int) -> Iterator[Images]:
     """Chunk by chunk."""
     for start in range(0, n, CHUNK):
         yield model.sample(CHUNK, seed=derive_seed(seed, start))[: n - start]
+
+
+def _walk(model: Any, kind: Walk, n: int, columns: int, seed: int) -> Images:
+    if not isinstance(model, Prior):
+        raise UserError(f"--walk goes through codes, and {type(model).__name__} decodes none")
+    with drawing(model, model.device, seed):  # type: ignore[attr-defined, arg-type]
+        return walk_through(model, kind, -(-n // columns), columns)
 
 
 def best_device() -> str:

@@ -136,13 +136,17 @@ class DeterministicModel(AutoencodingModel, ABC):
         Raises:
             NotReadyError: no mixture has been fitted.
         """
+        with drawing(self, self.device, seed):
+            return self.decode(self.prior(n))
+
+    def prior(self, n: int) -> Latents:
+        """Draw n codes from the mixture; raises as `sample` does."""
         if not self.mixture.is_fitted:
             raise NotReadyError(
                 f"{type(self).__name__} draws from a Gaussian mixture of its codes, which is "
                 "fitted after a validation, or by model.mixture.fit(model.encode(images))."
             )
-        with drawing(self, self.device, seed):
-            return self.decode(self.mixture.draw(n))
+        return self.mixture.draw(n)
 
 
 def squared_error(raw: Tensor, x: Images) -> Tensor:

@@ -235,8 +235,11 @@ class VariationalModel(AutoencodingModel, ABC):
         if self.num_classes and labels is None:
             labels = torch.arange(n) % self.num_classes
         with drawing(self, self.device, seed):
-            z = torch.randn(n, self.latent_dim, device=self.device, dtype=self.log_sigma.dtype)
-            return self.decode(z, labels)
+            return self.decode(self.prior(n), labels)
+
+    def prior(self, n: int) -> Latents:
+        """Draw z ~ N(0, I), n times."""
+        return torch.randn(n, self.latent_dim, device=self.device, dtype=self.log_sigma.dtype)
 
     def evaluate(self, batch: Batch, batch_idx: int, stage: str) -> None:
         """Besides, where it is asked for, the test images' log-likelihood."""
