@@ -24,27 +24,27 @@ from typing import Any
 import torch
 from lightning import Callback, Trainer
 from torch import Tensor, nn
-from torch.nn.functional import softplus
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from benchmarks import networks
-from lightning_gen import DCGAN, GAN, MNISTDataModule
+from lightning_gen import DCGAN, GAN, VAE, MNISTDataModule
 from lightning_gen.cli.messages import hush
 from lightning_gen.types import to_images
 
 WARMUP = 5
 first_steps: list[float] = []  # seconds from `fit` to the end of the first step
-Players = tuple[nn.Module, nn.Module]
+Pair = tuple[nn.Module, nn.Module]
 
 
 @dataclass(frozen=True)
 class Work:
-    """A line of the table: a model, its networks, image size, steps per slice, and rule.
+    """A line of the table: a model of ours, its networks, image size, steps per slice, and rule.
 
     `script` is the public script with the same networks and rule: both players see the same fakes.
     """
 
-    model: type[Any]
-    players: Callable[[], Players]
+    model: Callable[..., Any]
+    networks: Callable[[], Pair]
     size: int
     steps: int
     script: str = ""
@@ -54,12 +54,25 @@ def works() -> dict[str, Work]:
     """The lines of the table by name."""
     ours = DCGAN((1, 32, 32))
     return {
-        "GAN, script's": Work(GAN, networks.gan, 28, 300, script="gan"),
-        "DCGAN, script's": Work(DCGAN, networks.dcgan, 32, 15, script="dcgan"),
-        "DCGAN, our defaults": Work(
-            DCGAN, lambda: (deepcopy(ours.generator), deepcopy(ours.discriminator)), 32, 15
+        "GAN, script's": Work(game(GAN, share_fakes=True), networks.gan, 28, 300, script="gan"),
+        "DCGAN, script's": Work(
+            game(DCGAN, share_fakes=True), networks.dcgan, 32, 15, script="dcgan"
         ),
+        "DCGAN, our defaults": Work(
+            game(DCGAN), lambda: (deepcopy(ours.generator), deepcopy(ours.discriminator)), 32, 15
+        ),
+        "VAE, 784-512-16": Work(vae, networks.vae, 28, 500),
     }
+
+
+def game(cls: type[Any], **settings: Any) -> Callable[..., Any]:
+    """A model of two players."""
+    return lambda shape, G, D: cls(shape, generator=G, discriminator=D, **settings)
+
+
+def vae(shape: tuple[int, int, int], encoder: nn.Module, decoder: nn.Module) -> VAE:
+    """A VAE of greys, as is usual in speed tests."""
+    return VAE(shape, 16, binarization="none", encoder=encoder, decoder=decoder)
 
 
 class Clock(Callback):
@@ -97,20 +110,31 @@ def through_trainer(model: Any, data: MNISTDataModule, steps: int, precision: st
     return clock.seconds
 
 
-def by_hand(
-    players: Players, pixels: Tensor, steps: int, precision: str, *, share_fakes: bool
-) -> float:
+def by_hand(step: Callable[[Tensor], None], pixels: Tensor, steps: int) -> float:
     """Seconds a step of the same rule in plain torch, its data one tensor in memory."""
+    batches = _batches(pixels)
+    for number in range(steps + WARMUP):
+        if number == WARMUP:
+            start = time.perf_counter()
+        step(to_images(next(batches)))
+    return (time.perf_counter() - start) / steps
+
+
+def _batches(pixels: Tensor) -> Iterator[Tensor]:
+    while True:
+        for index in torch.randperm(len(pixels)).split(64)[:-1]:
+            yield pixels.index_select(0, index)
+
+
+def game_by_hand(players: Pair, precision: str, *, share_fakes: bool) -> Callable[[Tensor], None]:
+    """A step of both players."""
     G, D = players
     opt_g, opt_d = (
         torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999), fused=True) for net in players
     )
-    cast = torch.autocast("cpu", torch.bfloat16) if "bf16" in precision else nullcontext()
-    batches = _batches(pixels)
-    for step in range(steps + WARMUP):
-        if step == WARMUP:
-            start = time.perf_counter()
-        x = to_images(next(batches))
+    cast = _autocast(precision)
+
+    def step(x: Tensor) -> None:
         with cast:
             with torch.set_grad_enabled(share_fakes):
                 fake = G(torch.randn(len(x), 100))
@@ -125,13 +149,31 @@ def by_hand(
         softplus(-score).mean().backward()
         opt_g.step()
         D.requires_grad_(True)
-    return (time.perf_counter() - start) / steps
+
+    return step
 
 
-def _batches(pixels: Tensor) -> Iterator[Tensor]:
-    while True:
-        for index in torch.randperm(len(pixels)).split(64)[:-1]:
-            yield pixels[index]
+def vae_by_hand(coders: Pair, precision: str) -> Callable[[Tensor], None]:
+    """A step on the ELBO."""
+    E, D = coders
+    optimizer = torch.optim.Adam([*E.parameters(), *D.parameters()], 1e-3, fused=True)
+    cast = _autocast(precision)
+
+    def step(x: Tensor) -> None:
+        with cast:
+            mean, log_variance = E(x).float().chunk(2, 1)
+            logits = D(mean + (log_variance / 2).exp() * torch.randn_like(mean)).float()
+        cross_entropy = binary_cross_entropy_with_logits(logits, (x + 1) / 2, reduction="sum")
+        kl = (mean.square() + log_variance.exp() - 1 - log_variance).sum() / 2
+        optimizer.zero_grad()
+        ((cross_entropy + kl) / len(x)).backward()
+        optimizer.step()
+
+    return step
+
+
+def _autocast(precision: str) -> Any:
+    return torch.autocast("cpu", torch.bfloat16) if "bf16" in precision else nullcontext()
 
 
 def images_per_second(seconds: float = 3.0) -> float:
@@ -166,20 +208,20 @@ def compare(
     """Medians of each way, and of the ratios slice by slice."""
     data = MNISTDataModule("12k", image_size=work.size)  # type: ignore[arg-type]
     data.setup("fit")
-    G, D = work.players()
-    share = bool(work.script)
-    shape = (1, work.size, work.size)
-    model = work.model(shape, generator=G, discriminator=D, share_fakes=share)
-    hand = work.players()
-    if work.model is DCGAN:
-        for network in (G, D, *hand):
+    pair, hand = work.networks(), work.networks()
+    if "DCGAN" in name:
+        for network in (*pair, *hand):
             network.to(memory_format=torch.channels_last)
+    model = work.model((1, work.size, work.size), *pair)
+    step = (
+        vae_by_hand(hand, precision)
+        if "VAE" in name
+        else game_by_hand(hand, precision, share_fakes=model.share_fakes)
+    )
     times: dict[str, list[float]] = {"trainer": [], "by_hand": [], "script": []}
     for _ in range(slices):
         times["trainer"].append(through_trainer(model, data, work.steps, precision))
-        pixels = data.train_set.pixels
-        limit = by_hand(hand, pixels, work.steps, precision, share_fakes=share)
-        times["by_hand"].append(limit)
+        times["by_hand"].append(by_hand(step, data.train_set.pixels, work.steps))
         if scripts and work.script:
             script = scripts / work.script / f"{work.script}.py"
             times["script"].append(by_script(script, work.steps))
@@ -204,6 +246,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--slices", type=int, default=7, help="of each way, in turn")
     parser.add_argument("--scripts", type=Path, help="PyTorch-GAN/implementations, to time as well")
+    parser.add_argument("--only", default="", help="work whose name holds this word")
     parser.add_argument("--json", type=Path, help="a file for the figures")
     args = parser.parse_args()
     hush()
@@ -215,6 +258,8 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     rows = []
     for name, work in works().items():
+        if args.only not in name:
+            continue
         for precision in ("32-true", "bf16-mixed"):
             row = compare(name, work, args.slices, precision, args.scripts)
             digits = {"trainer_ms": 1, "by_hand_ms": 1, "ratio": 3, "script_ms": 1, "speedup": 2}

@@ -41,3 +41,12 @@ def dcgan() -> tuple[nn.Module, nn.Module]:
         layers += [nn.Conv2d(before, after, 3, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
         layers += [nn.Dropout2d(0.25)] + ([nn.BatchNorm2d(after, 0.8)] if before > 1 else [])
     return generator, nn.Sequential(*layers, nn.Flatten(), nn.Linear(512, 1))
+
+
+def vae() -> tuple[nn.Module, nn.Module]:
+    """Perceptrons of a VAE for 1x28x28 images: 784-512-16 and back."""
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 32))
+    decoder = nn.Sequential(
+        *(nn.Linear(16, 512), nn.ReLU(), nn.Linear(512, 784), nn.Unflatten(1, (1, 28, 28)))
+    )
+    return encoder, decoder

@@ -360,6 +360,17 @@ def test_a_batch_that_is_no_number_stops_the_run(fit: Fit) -> None:
         fit(VAE(SHAPE, **SMALL), DataLoader(images() * 255, batch_size=8))
 
 
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
+@pytest.mark.parametrize("name", ["cae", "iwae", "cvae"])
+def test_precisions(fit: Fit, name: str, precision: str) -> None:
+    model = MODELS[name]()
+    trainer = fit(model, max_epochs=1, val=loader(), precision=precision)
+    assert trainer.callback_metrics["val/loss"].isfinite()
+    assert model.sample(2).shape == (2, *SHAPE)
+    if name != "cae":
+        assert model.log_likelihood(images(2), torch.zeros(2).long(), samples=5).isfinite().all()
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop", "adadelta"])
 def test_every_optimizer_and_schedule(fit: Fit, optimizer: Any) -> None:
     model = Autoencoder(SHAPE, optimizer=optimizer, schedule="linear", **SMALL)

@@ -24,7 +24,7 @@ COMMANDS = [
     for line in block.splitlines()
     if "python train.py" in line
 ]
-BRIEF = "--trainer.max_epochs 1 --trainer.limit_train_batches 2 --trainer.limit_val_batches 1"
+BRIEF = "--trainer.max_epochs 1 --trainer.limit_train_batches 2 --trainer.limit_val_batches 2"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr("sys.argv", ["train.py"])
-        assert main([*shlex.split(COMMANDS[0]), *BRIEF.split()]) == 0
+        for command in (COMMANDS[0], "fit --config vae-mnist"):
+            assert main([*shlex.split(command), *BRIEF.split()]) == 0
     return folder
 
 
@@ -46,8 +47,11 @@ def test_the_first_command_is_the_quickstart() -> None:
 def test_every_command_runs(command: str, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(trained)
     monkeypatch.setattr("sys.argv", ["train.py"])
-    (checkpoint, *_) = trained.glob("runs/*/*/checkpoints/last.ckpt")
-    args = shlex.split(command.replace("CHECKPOINT", str(checkpoint)).replace("1000", "5"))
+    (checkpoint, *_) = trained.glob("runs/dcgan-mnist/*/checkpoints/last.ckpt")
+    (autoencoder, *_) = trained.glob("runs/vae-mnist/*/checkpoints/last.ckpt")
+    for name, path in {"CHECKPOINT": checkpoint, "AUTOENCODER": autoencoder}.items():
+        command = command.replace(name, str(path))
+    args = shlex.split(command.replace("1000", "5"))
     args += BRIEF.split() if args[0] == "fit" else []
     if "--trainer.devices" in args:  # Lightning starts the other process with this program's name
         subprocess.run([sys.executable, str(ROOT / "train.py"), *args], check=True)

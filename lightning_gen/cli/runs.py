@@ -194,14 +194,19 @@ def keep_rows(logger: CSVLogger, checkpoint: str) -> None:
 
 def summary(folder: Path, checkpoint: Path | None) -> str:
     """Where a finished training left what, and the command that draws more."""
-    grids = sorted(folder.glob("images/*/*.png"), key=os.path.getmtime)
+    grids = {
+        path.parent.name: path
+        for path in sorted(folder.glob("images/*/*.png"), key=os.path.getmtime)
+    }
     places = {
-        "sample grid": grids[-1] if grids else None,
+        "sample grid": grids.get("samples"),
+        "reconstructions": grids.get("reconstructions"),
+        "latent map": grids.get("latents"),
         "loss curves": folder / "losses.png",
         "metrics": folder / "metrics.csv",
         "checkpoint": checkpoint,
     }
-    lines = [f"  {name:13}{path}" for name, path in places.items() if path and path.exists()]
+    lines = [f"  {name:17}{path}" for name, path in places.items() if path and path.exists()]
     if checkpoint and checkpoint.exists():
         program = "python train.py" if sys.argv[0].endswith(".py") else "lightning-gen"
         lines += [

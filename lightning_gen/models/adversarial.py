@@ -1,7 +1,7 @@
 """The adversarial game of Goodfellow et al. (2014), https://arxiv.org/abs/1406.2661."""
 
 from copy import deepcopy
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +68,7 @@ class AdversarialModel(Game):
     def split(self, batch: Batch) -> tuple[Images, tuple[Tensor, ...]]:
         """Real images x and their condition c."""
         x, _ = self.read(batch)
-        return x.to(cast(torch.dtype, self.dtype)), ()
+        return self.place(x), ()
 
     def generate(self, n: int, *c: Tensor) -> Images:
         """Draw n fakes G(z, c), new ones at every call."""
@@ -76,8 +76,7 @@ class AdversarialModel(Game):
 
     def latents(self, n: int) -> Latents:
         """Draw z ~ N(0, I), n times."""
-        z = torch.randn(n, self.latent_dim, device=self.device)
-        return z.to(cast(torch.dtype, self.dtype))
+        return self.place(torch.randn(n, self.latent_dim, device=self.device))
 
     def play(self, minibatch: Minibatch) -> None:
         """Algorithm 1; its inner loop "for k steps" runs over successive minibatches."""
@@ -135,7 +134,7 @@ class AdversarialModel(Game):
         *_, last = (m for m in self.discriminator.modules() if next(m.children(), None) is None)
         hook = last.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         with hook, evaluating(self):
-            self.discriminator(x.to(self.device))
+            self.discriminator(self.place(x))
         return seen[0].flatten(1)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Logits:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import cast, get_args
+from typing import get_args
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerConfig, OptimizerLRSchedulerConfig
@@ -104,7 +104,7 @@ class AutoencodingModel(ImageModel, ABC):
     def _report(self, batch: Batch) -> Mapping[str, Tensor]:
         x, labels = self.read(batch)
         self.observed = {}
-        terms = self.terms(x.to(cast(torch.dtype, self.dtype)), *self.condition(labels))
+        terms = self.terms(self.place(x), *self.condition(labels))
         return {**terms, "loss": torch.stack(list(terms.values())).sum(), **self.observed}
 
     def condition(self, labels: Labels | None) -> tuple[Tensor, ...]:
@@ -121,12 +121,12 @@ class AutoencodingModel(ImageModel, ABC):
                 '{"image": x, "label": labels}, and labels=... must be given to its methods.'
             )
         try:
-            classes = one_hot(labels.to(self.device).long(), self.num_classes)
+            classes = one_hot(labels.long(), self.num_classes)
         except RuntimeError as error:
             raise ArgumentError(
                 "num_classes", f"is {self.num_classes}, but there is the label {int(labels.max())}"
             ) from error
-        return (classes.to(cast(torch.dtype, self.dtype)),)
+        return (self.place(classes),)
 
     def encode(self, x: Images, labels: Labels | None = None) -> Latents:
         """The codes (b, latent_dim) of images, in eval mode and without gradients.
@@ -136,12 +136,12 @@ class AutoencodingModel(ImageModel, ABC):
             labels: (b,), for conditional models.
         """
         with evaluating(self):
-            return self.code(x.to(self.device), *self.condition(labels))
+            return self.code(self.place(x), *self.condition(labels))
 
     def decode(self, z: Latents, labels: Labels | None = None) -> Images:
         """The images (b, *image_shape) in [-1, 1] of codes, likewise."""
         with evaluating(self):
-            return self.picture(self.decoder(z.to(self.device), *self.condition(labels)))
+            return self.picture(self.decoder(self.place(z), *self.condition(labels)))
 
     def reconstruct(self, x: Images, labels: Labels | None = None) -> Images:
         """Images after their passage through the code, likewise."""

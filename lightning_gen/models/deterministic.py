@@ -112,7 +112,7 @@ class DeterministicModel(AutoencodingModel, ABC):
     def jacobian_norm(self, x: Images) -> Tensor:
         """||dh/dx||_F of the code h at each image, (b,), per unit of intensity in [0, 1]."""
         with evaluating(self):
-            norm = exact(lambda p: self.encoder(from_unit(p)), to_unit(x))
+            norm = exact(lambda p: self.encoder(from_unit(p)), to_unit(self.place(x)))
         return norm.sqrt()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

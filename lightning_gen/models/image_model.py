@@ -3,10 +3,11 @@
 import os
 from abc import ABC
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from lightning import LightningModule
+from torch import Tensor
 
 from lightning_gen.checkpoints import SEED_KEY, check_states, describe
 from lightning_gen.checks import BatchReader
@@ -38,6 +39,10 @@ class ImageModel(LightningModule, ABC):
         self.reports: dict[str, Scalar] = {}
         self.guard = NonFiniteGuard()
         self.seed = 0
+
+    def place(self, x: Tensor) -> Tensor:
+        """Images or codes where the model lives, in its precision."""
+        return x.to(self.device, cast(torch.dtype, self.dtype))
 
     def on_fit_start(self) -> None:
         """Take the run's seed, one for all processes; a resumed run goes on with its own."""

@@ -141,7 +141,7 @@ class VariationalModel(AutoencodingModel, ABC):
     def log_likelihood_given(self, x: Images, z: Tensor, *c: Tensor) -> Tensor:
         """Log p(x | z) of images (b, c, h, w) and codes (..., b, latent_dim): (..., b)."""
         c = tuple(entry.expand(*z.shape[:-1], -1).flatten(0, -2) for entry in c)
-        raw = self.decoder(z.flatten(0, -2), *c).unflatten(0, z.shape[:-1])
+        raw = self.decoder(self.place(z.flatten(0, -2)), *c).unflatten(0, z.shape[:-1])
         raw = raw if raw.dtype.itemsize >= 4 else raw.float()
         if self.likelihood == "bernoulli":
             return bernoulli_log_likelihood(x, raw)
@@ -180,7 +180,7 @@ class VariationalModel(AutoencodingModel, ABC):
         require_at_least(1, samples=samples, memory=memory)
         rows = max(memory * 2**18 // (4 * x[0].numel()), 1)  # four float32 maps of every image
         with drawing(self, self.device, seed):
-            x, c = self.binarize(x.to(self.device)), self.condition(labels)
+            x, c = self.binarize(self.place(x)), self.condition(labels)
             parts = [
                 self._log_mean_weight(one, samples, rows, *rest)
                 for one, *rest in zip(
