@@ -15,14 +15,15 @@ from lightning_gen.cli import main
 from tests.test_cli import BRIEF, _elsewhere, only  # noqa: F401 -- a fixture of every test
 
 DATA = ["--data", "MNISTDataModule", "--data.subset", "12k"]
-FEW = ["--trainer.limit_val_batches", "2", "--latents.every_n_epochs", "1", "--latents.n", "30"]
+FEW = ["--trainer.limit_val_batches", "2", "--trainer.check_val_every_n_epoch", "1"]
+FEW += ["--grid.every_n_epochs", "1", "--latents.every_n_epochs", "1", "--latents.n", "30"]
 RECIPES = [name for name in catalog.entries("recipes") if name != "quickstart"]
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A checkpoint of each recipe's model, and of a VAE with codes of two entries."""
-    runs = {name: ["--config", name] for name in RECIPES}
+    runs = {name: ["--config", name, "--data.subset", "12k"] for name in RECIPES}
     runs["flat"] = ["--config", "vae-mnist", "--model.latent_dim", "2"]
     folder, checkpoints = tmp_path_factory.mktemp("trained"), {}
     for name, flags in runs.items():
