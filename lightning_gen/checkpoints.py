@@ -17,6 +17,7 @@ from lightning_gen.files import whole
 
 CLASS_KEY, VERSION_KEY = "lightning_gen/class", "lightning_gen/version"
 SEED_KEY = "lightning_gen/seed"  # of the noise in training
+REPORTS_KEY = "lightning_gen/reports"  # of the last step, where it is one that logs
 
 
 def describe(model: LightningModule) -> dict[str, str]:

@@ -6,6 +6,7 @@ undisturbed, and once with SIGKILL to all its processes at random moments, going
 """
 
 import argparse
+import difflib
 import os
 import random
 import re
@@ -51,6 +52,9 @@ def main() -> None:
         subprocess.run(command, check=True, stdout=2)
         print(f"\nweights and optimizers bit-identical: {same(alone, killed)}")
         print(f"metrics.csv identical: {metrics(alone) == metrics(killed)}")
+        for line in difflib.ndiff(metrics(alone).splitlines(), metrics(killed).splitlines()):
+            if line[0] in "+-":
+                print(line)
 
 
 def kill_after(command: list[str], seconds: float) -> bool:

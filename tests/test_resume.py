@@ -13,6 +13,7 @@ import pytest
 import torch
 from lightning import Callback
 
+from lightning_gen import GAN
 from lightning_gen.checkpoints import WholeCheckpointIO, newest_checkpoint
 from lightning_gen.cli import main
 from scripts.kill_and_resume import equal
@@ -95,6 +96,25 @@ def test_a_resumed_run_ends_as_the_unbroken_one(
     assert main([*run, "--ckpt_path", "last"]) == 0
     assert "Going on from" in capsys.readouterr().out
     agree("unbroken", "resumed")
+
+
+def test_a_step_that_was_saved_but_not_logged_is_logged_later(monkeypatch: Any) -> None:
+    run = [*RUN, "--checkpoint.every_n_train_steps", "6"]
+    assert main([*run, "--trainer.default_root_dir", "unbroken"]) == 0
+    run += ["--trainer.default_root_dir", "resumed"]
+    with monkeypatch.context() as patch:  # Lightning saves, calls this hook, and then logs
+        patch.setattr(GAN, "on_train_batch_end", stop_after_the_sixth)
+        with pytest.raises(SystemExit):
+            main(run)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert main([*run, "--ckpt_path", "last"]) == 0
+    agree("unbroken", "resumed")
+
+
+def stop_after_the_sixth(model: GAN, *args: Any) -> None:
+    super(GAN, model).on_train_batch_end(*args)
+    if model.trainer.global_step == 6:
+        raise KeyboardInterrupt
 
 
 def test_sigterm_saves_the_batch_it_interrupts(capsys: Any) -> None:

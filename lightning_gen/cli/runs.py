@@ -20,7 +20,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from lightning_gen import __version__
-from lightning_gen.checkpoints import newest_checkpoint, read_checkpoint
+from lightning_gen.checkpoints import REPORTS_KEY, newest_checkpoint, read_checkpoint
 from lightning_gen.errors import CheckpointError, UserError
 from lightning_gen.files import whole
 
@@ -182,12 +182,17 @@ def keep_rows(logger: CSVLogger, checkpoint: str) -> None:
     if path.exists() and not copy.exists():
         with whole(copy) as part:
             part.write_bytes(path.read_bytes())
-    progress = read_checkpoint(checkpoint)["loops"]["fit_loop"]["epoch_loop.batch_progress"]
-    batches = progress["total"]["ready"]
+    state = read_checkpoint(checkpoint)
+    batches = state["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["ready"]
     rows = csv.DictReader(copy.read_text().splitlines()) if copy.exists() else []
     kept = [row for row in rows if int(row["step"]) < batches]
+    named = [{name: cell for name, cell in row.items() if cell} for row in kept]
+    last: dict[str, Any] = state.get(REPORTS_KEY, {})  # of a step that was saved, not yet logged
+    logged = [row for row in named if int(row["step"]) == batches - 1 and last.keys() & row]
+    if last and not logged:
+        named.append({"epoch": state["epoch"], "step": batches - 1, **last})
     writer = logger.experiment  # this removes the file
-    writer.metrics = [{name: cell for name, cell in row.items() if cell} for row in kept]
+    writer.metrics = named
     writer.save()
     copy.unlink(missing_ok=True)
 

@@ -9,7 +9,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
-from lightning_gen.checkpoints import SEED_KEY, check_states, describe
+from lightning_gen.checkpoints import REPORTS_KEY, SEED_KEY, check_states, describe
 from lightning_gen.checks import BatchReader
 from lightning_gen.errors import ArgumentError
 from lightning_gen.nonfinite import NonFiniteGuard
@@ -72,11 +72,17 @@ class ImageModel(LightningModule, ABC):
 
         Logging at every step would cost more than a small network.
         """
-        trainer: Any = self.trainer
-        every = trainer.log_every_n_steps
-        if trainer.fast_dev_run or (every and (trainer.fit_loop.total_batch_idx + 1) % every == 0):
+        if self.is_logging_step:
             for name, value in self.reports.items():
                 self.log(name, value, prog_bar=name.endswith("/loss"))
+
+    @property
+    def is_logging_step(self) -> bool:
+        """Whether the reports of the batch that was trained on last are to be logged."""
+        trainer: Any = self.trainer
+        every = trainer.log_every_n_steps
+        batches = trainer.fit_loop.total_batch_idx + 1
+        return bool(trainer.fast_dev_run or (every and batches and batches % every == 0))
 
     def minibatches(self) -> int:
         """Minibatches of the whole training, over which a schedule extends.
@@ -93,9 +99,15 @@ class ImageModel(LightningModule, ABC):
         return int(steps)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Name the class in the file, so that the file alone says how to load it; keep the seed."""
+        """Name the class in the file, so that the file alone says how to load it; keep the seed.
+
+        Lightning logs a step after it has saved it: the step's reports are saved as well, in case
+        that the run is killed in between.
+        """
         self.guard.look(self)
         checkpoint.update(describe(self), **{SEED_KEY: self.seed})
+        if self._trainer is not None and self.is_logging_step:
+            checkpoint[REPORTS_KEY] = {name: value.item() for name, value in self.reports.items()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Say which network differs, before torch lists every tensor that does."""
