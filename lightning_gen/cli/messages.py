@@ -14,6 +14,7 @@ NOISE = [  # of Lightning and its parts; nothing a user of train.py could do abo
     ".*is smaller than the logging interval",
     ".*Using ModelCheckpoint with manual optimization",
     ".*no pre-optimization state",
+    "The dirpath has changed",  # to that of a test beside its training
     ".*self.log\\('latents/",  # figures that the first process alone has
 ]
 
