@@ -80,11 +80,10 @@ def stopped(run: list[str], batch: int, name: str = "SIGINT") -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning leaves it ignored
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
 @pytest.mark.parametrize(
-    ("every", "batch"),
-    [("5", 17), ("12", 25), ("12", -23)],
-    ids=["mid-epoch", "epoch's end", "validation"],
+    ("every", "batch", "workers"),
+    [("5", 17, "0"), ("5", 17, "2"), ("12", 25, "0"), ("12", 25, "2"), ("12", -23, "0")],
+    ids=["mid-epoch", "mid-epoch, workers", "end", "end, workers", "validation"],
 )
 def test_a_resumed_run_ends_as_the_unbroken_one(
     workers: str, every: str, batch: int, capsys: Any
@@ -99,7 +98,7 @@ def test_a_resumed_run_ends_as_the_unbroken_one(
 
 
 def test_a_step_that_was_saved_but_not_logged_is_logged_later(monkeypatch: Any) -> None:
-    run = [*RUN, "--checkpoint.every_n_train_steps", "6"]
+    run = [*RUN, "--checkpoint.every_n_train_steps", "6", "--trainer.max_epochs", "1"]
     assert main([*run, "--trainer.default_root_dir", "unbroken"]) == 0
     run += ["--trainer.default_root_dir", "resumed"]
     with monkeypatch.context() as patch:  # Lightning saves, calls this hook, and then logs
