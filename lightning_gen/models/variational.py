@@ -208,8 +208,8 @@ class VariationalModel(AutoencodingModel, ABC):
         return from_unit((draws < p).to(x.dtype)) + 0 * x
 
     def kl_weight(self) -> float:
-        """Beta, on its way up during the warm-up."""
-        if not self.kl_warmup or self._trainer is None:
+        """Beta, in training on its way up during the warm-up."""
+        if not self.kl_warmup or self._trainer is None or not self.trainer.training:
             return self.beta
         epochs = (self.trainer.fit_loop.total_batch_idx + 1) / self.trainer.num_training_batches
         return self.beta * min(epochs / self.kl_warmup, 1)
