@@ -3,6 +3,7 @@
 import json
 import struct
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,16 +26,27 @@ def records(path: Path) -> Iterator[Any]:
             at += room
             continue
         _, size, kind = struct.unpack_from("<IHB", data, at)
+        if at + 7 + size > len(data):  # still being written
+            return
         record, at = record + data[at + 7 : at + 7 + size], at + 7 + size
         if kind in (1, 4):  # the whole of a record, or its last piece
             entry, record = wandb_internal_pb2.Record.FromString(record), b""
             yield entry
 
 
+def complete(path: Path) -> Path:
+    """Waits for the file's last record: W&B's own process may still write after `finish`."""
+    deadline = time.monotonic() + 30
+    while not any(entry.WhichOneof("record_type") == "exit" for entry in records(path)):
+        assert time.monotonic() < deadline, "the file never became complete"
+        time.sleep(0.05)
+    return path
+
+
 def rows(path: Path) -> list[dict[str, Any]]:
     return [
         {"/".join(i.nested_key) or i.key: json.loads(i.value_json) for i in entry.history.item}
-        for entry in records(path)
+        for entry in records(complete(path))
         if entry.WhichOneof("record_type") == "history"
     ]
 
