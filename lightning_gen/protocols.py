@@ -52,6 +52,12 @@ class Conditional(Protocol):
     num_classes: int
 
 
+def labels_for(model: object, labels: Labels | None) -> tuple[Labels, ...]:
+    """The labels as further arguments for a conditional model; none for any other."""
+    conditional = isinstance(model, Conditional) and model.num_classes
+    return (labels,) if conditional and labels is not None else ()
+
+
 @runtime_checkable
 class Translates(Protocol):
     """Maps images of one domain to another."""

@@ -13,7 +13,7 @@ from torchvision.utils import make_grid, save_image
 
 from lightning_gen.errors import NotReadyError, require_at_least
 from lightning_gen.files import whole
-from lightning_gen.protocols import Conditional, Corrupts, Reconstructs, Samples, Translates
+from lightning_gen.protocols import Corrupts, Reconstructs, Samples, Translates, labels_for
 from lightning_gen.sampling import drawing
 from lightning_gen.types import Images, Labels, to_pixels, unpack
 
@@ -24,6 +24,15 @@ class LogsImages(Protocol):
 
     def log_image(self, key: str, images: list[Any], step: int | None = None) -> None:
         """Show pictures under a name, at a step."""
+
+
+def show(trainer: Trainer, name: str, picture: Tensor, batches: int) -> None:
+    """Hand a picture (c, h, w) in [0, 1] to the loggers that have a panel for pictures."""
+    for logger in trainer.loggers:
+        if isinstance(logger, LogsImages):
+            logger.log_image(f"images/{name}", [picture], step=batches)
+        elif isinstance(logger, TensorBoardLogger):
+            logger.experiment.add_image(f"images/{name}", picture, batches)
 
 
 class ImageGrid(Callback):
@@ -110,11 +119,7 @@ class ImageGrid(Callback):
                 grid = make_grid(to_pixels(images).cpu(), self.columns) / 255
                 with whole(self.folder / ability / f"step-{batches:08}.png") as path:
                     save_image(grid, path)
-                for logger in trainer.loggers:
-                    if isinstance(logger, LogsImages):
-                        logger.log_image(f"images/{ability}", [grid], step=batches)
-                    elif isinstance(logger, TensorBoardLogger):
-                        logger.experiment.add_image(f"images/{ability}", grid, batches)
+                show(trainer, ability, grid, batches)
 
     def grids(self, model: LightningModule) -> Iterator[tuple[str, Images]]:
         """Name and images of each ability that the model has."""
@@ -122,11 +127,11 @@ class ImageGrid(Callback):
             with suppress(NotReadyError):
                 yield "samples", model.sample(self.n, seed=self.seed)
         if self.x is not None and isinstance(model, Reconstructs):
-            conditional = isinstance(model, Conditional) and model.num_classes
-            labels = [self.labels] if conditional and self.labels is not None else []
-            seen = [model.corrupt(self.x)] if isinstance(model, Corrupts) else []
-            recovered = model.reconstruct((seen or [self.x])[0], *labels)
-            yield "reconstructions", self._in_rows(self.x, *seen, recovered)
+            rows = [self.x]
+            if isinstance(model, Corrupts):
+                rows.append(model.corrupt(self.x))
+            rows.append(model.reconstruct(rows[-1], *labels_for(model, self.labels)))
+            yield "reconstructions", self._in_rows(*rows)
         if self.x is not None and isinstance(model, Translates):
             yield "translations", self._in_rows(self.x, model.translate(self.x))
 

@@ -7,14 +7,13 @@ from typing import Any, get_args
 import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-from lightning_gen.callbacks.image_grid import LogsImages
+from lightning_gen.callbacks.image_grid import show
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.files import whole
 from lightning_gen.projection import Array, Method, knn_accuracy, project, trustworthiness
-from lightning_gen.protocols import Conditional, Encodes, Features, Samples
+from lightning_gen.protocols import Encodes, Features, Samples, labels_for
 from lightning_gen.sampling import drawing
 from lightning_gen.types import Images, Labels, to_pixels, unpack
 
@@ -132,20 +131,15 @@ class LatentPlot(Callback):
         batches = trainer.fit_loop.total_batch_idx + 1
         path = self.folder / f"step-{batches:08}.png"
         picture = self.picture(scene, titles, path)
-        for logger in trainer.loggers:
-            if isinstance(logger, LogsImages):
-                logger.log_image("images/latents", [picture], step=batches)
-            elif isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image("images/latents", picture, batches)
+        show(trainer, "latents", picture, batches)
 
     def scene(
         self, model: Any, device: torch.device, x: Images, labels: Labels | None
     ) -> "Scene | None":
         """What there is to draw of this model; nothing, if it neither encodes nor sees features."""
         if isinstance(model, Encodes):
-            conditional = isinstance(model, Conditional) and model.num_classes
-            c = [labels.to(device)] if conditional and labels is not None else []
-            spaces = {"codes": _array(model.encode(x.to(device), *c))}
+            c = labels_for(model, labels)
+            spaces = {"codes": _array(model.encode(x.to(device), *(y.to(device) for y in c)))}
             names = [] if labels is None else [str(int(label)) for label in labels.unique()]
         elif isinstance(model, Features) and isinstance(model, Samples):
             real = x[: self.n // 2].to(device)

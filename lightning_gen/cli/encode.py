@@ -14,7 +14,7 @@ from lightning_gen.cli.messages import flagged
 from lightning_gen.cli.sample import best_device, own_class
 from lightning_gen.errors import CheckpointError, DataError, UserError
 from lightning_gen.files import whole
-from lightning_gen.protocols import Conditional, Encodes
+from lightning_gen.protocols import Encodes, labels_for
 from lightning_gen.types import unpack
 
 LOADERS = {"train": "fit", "val": "fit", "test": "test"}  # and the stage that each belongs to
@@ -54,15 +54,13 @@ def encode(
     encoder = load_model(checkpoint, own_class(model)).to(device or best_device())
     if not isinstance(encoder, Encodes):
         raise CheckpointError(f"{checkpoint} holds {type(encoder).__name__}, which encodes nothing")
-    conditional = isinstance(encoder, Conditional) and encoder.num_classes
 
     data.prepare_data()
     data.setup(LOADERS[split])
     codes, labels = [], []
     for number, batch in enumerate(getattr(data, f"{split}_dataloader")()):
         x, y = unpack(data.on_after_batch_transfer(batch, number))
-        c = [y] if conditional and y is not None else []
-        codes.append(encoder.encode(x, *c).float().cpu())
+        codes.append(encoder.encode(x, *labels_for(encoder, y)).float().cpu())
         labels += [] if y is None else [y.cpu()]
     if not codes:
         raise DataError(f"{type(data).__name__} has no images in its {split} split")

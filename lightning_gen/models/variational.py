@@ -1,6 +1,7 @@
 """Variational autoencoders: Kingma and Welling (2014), https://arxiv.org/abs/1312.6114."""
 
 from abc import ABC
+from math import log
 from typing import Any, Literal, cast, get_args
 
 import torch
@@ -196,7 +197,7 @@ class VariationalModel(AutoencodingModel, ABC):
         for start in range(0, samples, rows):
             weights = self.log_weights(x, min(rows, samples - start), *c)
             total = torch.logaddexp(total, weights.logsumexp(0).float())
-        return total - torch.tensor(samples).log()
+        return total - log(samples)
 
     def binarize(self, x: Images) -> Images:
         """Black and white pixels in place of greys, where the likelihood is one of them."""
