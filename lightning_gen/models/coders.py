@@ -51,16 +51,21 @@ def coders(
     require_one_of(get_args(Activation), activation=activation)
     require_at_least(1, latent_dim=latent_dim, widths=min(widths, default=1), width=width)
     outputs = outputs or latent_dim
-    if body == "mlp":
-        E: nn.Module = MLPEncoder(image_shape, widths, outputs, activation, condition)
-        D: nn.Module = MLPDecoder(latent_dim, widths[::-1], image_shape, activation, condition)
-    else:
-        if len(widths) != 1:
-            raise ArgumentError("widths", f"must be one number for a conv body, but is {widths}")
-        E = ConvEncoder(image_shape, width, widths[0], outputs, activation, condition)
-        D = ConvDecoder(latent_dim, image_shape, width, widths[0], activation, condition)
-    if encoder is None and decoder is None:
-        return E, D
-    E, D = E if encoder is None else encoder, D if decoder is None else decoder
-    check_coders(E, D, image_shape, latent_dim, outputs, condition)
+    if body == "conv" and len(widths) != 1:
+        raise ArgumentError("widths", f"must be one number for a conv body, but is {widths}")
+    E, D = encoder, decoder
+    if E is None:
+        E = (
+            MLPEncoder(image_shape, widths, outputs, activation, condition)
+            if body == "mlp"
+            else ConvEncoder(image_shape, width, widths[0], outputs, activation, condition)
+        )
+    if D is None:
+        D = (
+            MLPDecoder(latent_dim, widths[::-1], image_shape, activation, condition)
+            if body == "mlp"
+            else ConvDecoder(latent_dim, image_shape, width, widths[0], activation, condition)
+        )
+    if encoder is not None or decoder is not None:
+        check_coders(E, D, image_shape, latent_dim, outputs, condition)
     return E, D

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lightning_gen.checkpoints import REPORTS_KEY, SEED_KEY, check_states, describe
 from lightning_gen.checks import BatchReader
-from lightning_gen.errors import ArgumentError
+from lightning_gen.errors import ArgumentError, DataError
 from lightning_gen.nonfinite import NonFiniteGuard
 from lightning_gen.optimization import OptimizerSettings
 from lightning_gen.sampling import derive_seed, seed_noise
@@ -61,6 +61,19 @@ class ImageModel(LightningModule, ABC):
     def on_train_end(self) -> None:
         """Look at the last step, too, which on a GPU no further step does."""
         self.guard.look(self)
+
+    def on_fit_end(self) -> None:
+        """Refuse to pass off a training without images for one; Lightning calls it done.
+
+        Raises:
+            DataError: the training loader gave no batch.
+        """
+        if self.trainer.num_training_batches == 0:
+            raise DataError(
+                "there is nothing to train on: the training loader is empty.\n"
+                "See --data.batch_size and --data.val_split, or your own loader's drop_last, and "
+                "--trainer.limit_train_batches."
+            )
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed the noise of this batch."""
