@@ -27,6 +27,12 @@ def check_image_shape(image_shape: ImageShape) -> ImageShape:
     return shape
 
 
+def packed(image_shape: ImageShape, images: int) -> ImageShape:
+    """The shape of so many images joined along their channels."""
+    channels, height, width = image_shape
+    return channels * images, height, width
+
+
 class BatchReader:
     """Takes images and labels out of a batch, and checks the first one it sees.
 
@@ -89,10 +95,22 @@ def own_players(
     default_discriminator: Callable[[], nn.Module],
     latent_dim: int,
     image_shape: ImageShape,
+    condition: int = 0,
+    images: int = 1,
 ) -> tuple[nn.Module, nn.Module]:
     """The user's own networks where there are any, the model's defaults elsewhere.
 
-    Own networks are tried on two latents, to find what does not fit before training does.
+    Own networks are tried on a few latents, to find what does not fit before training does.
+
+    Args:
+        generator: an own network.
+        discriminator: an own network.
+        default_generator: makes the model's.
+        default_discriminator: makes the model's.
+        latent_dim: entries of z.
+        image_shape: (channels, height, width).
+        condition: entries of the condition that both see besides.
+        images: how many D judges at once, channel by channel.
 
     Raises:
         ArgumentError: naming the network, what it was given and what came out.
@@ -101,20 +119,29 @@ def own_players(
     D = default_discriminator() if discriminator is None else discriminator
     if generator is not None or discriminator is not None:
         with evaluating(G, D):
-            _check_players(G, D, latent_dim, image_shape)
+            _check_players(G, D, latent_dim, image_shape, condition, images)
     return G, D
 
 
-def _check_players(G: nn.Module, D: nn.Module, latent_dim: int, image_shape: ImageShape) -> None:
+def _check_players(
+    G: nn.Module,
+    D: nn.Module,
+    latent_dim: int,
+    image_shape: ImageShape,
+    condition: int,
+    images: int,
+) -> None:
     z = torch.zeros(2, latent_dim, device=_device_of(G))
-    x = _attempt("generator", G, z)
+    x = _attempt("generator", G, z, *([z.new_zeros(2, condition)] if condition else []))
     if x.shape != (2, *image_shape):
         raise ArgumentError(
             "generator",
             f"must map latents {tuple(z.shape)} to images {(2, *image_shape)}, "
             f"but gives {tuple(x.shape)}",
         )
-    scores = _attempt("discriminator", D, x.to(_device_of(D)))
+    x = x.to(_device_of(D)).repeat(1, images, 1, 1)
+    c = [x.new_zeros(2, images * condition)] if condition else []
+    scores = _attempt("discriminator", D, x, *c)
     if scores.ndim == 0 or len(scores) != 2:
         raise ArgumentError(
             "discriminator",

@@ -11,6 +11,7 @@ from lightning import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.optim import SGD, Adadelta, Adam, Optimizer, RMSprop
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, PolynomialLR
 
@@ -70,20 +71,24 @@ def descend(
 
 @contextmanager
 def _statistics_kept(networks: Iterable[nn.Module]) -> Iterator[None]:
-    """Let batch norms normalise by the batch, as in training, without remembering it."""
-    norms = [
-        module
-        for network in networks
-        for module in network.modules()
-        if isinstance(module, _BatchNorm) and module.track_running_stats
-    ]
-    for norm in norms:
-        norm.track_running_stats = False
+    """Let norms work as in training without remembering what they have seen.
+
+    Batch norms normalise by the batch; spectral norms do not go on with their power iteration.
+    """
+    modules = [module for network in networks for module in network.modules()]
+    batch = [m for m in modules if isinstance(m, _BatchNorm) and m.track_running_stats]
+    spectral = [m for m in modules if isinstance(m, _SpectralNorm) and m.training]
+    for batch_norm in batch:
+        batch_norm.track_running_stats = False
+    for spectral_norm in spectral:
+        spectral_norm.training = False
     try:
         yield
     finally:
-        for norm in norms:
-            norm.track_running_stats = True
+        for batch_norm in batch:
+            batch_norm.track_running_stats = True
+        for spectral_norm in spectral:
+            spectral_norm.training = True
 
 
 def _nothing() -> None:

@@ -2,16 +2,16 @@
 
 from typing import Protocol, runtime_checkable
 
-from torch import nn
+from torch import Tensor, nn
 
-from lightning_gen.types import Images, Labels, Latents
+from lightning_gen.types import Images, Labels, Latents, Logits
 
 
 @runtime_checkable
 class Samples(Protocol):
     """Draws images from nothing but noise."""
 
-    def sample(self, n: int, seed: int | None = None) -> Images:
+    def sample(self, n: int, seed: int | None = None, *labels: Labels) -> Images:
         """Draw n images; the same ones whenever the same seed is given."""
         ...
 
@@ -26,9 +26,16 @@ class Encodes(Protocol):
 
 @runtime_checkable
 class Features(Protocol):
-    """Sees something in images, (b, d)."""
+    """Sees something in images, (b, d), or in packs of images."""
 
-    def features(self, x: Images) -> Latents: ...
+    def features(self, x: Images, *labels: Labels) -> Tensor: ...
+
+
+@runtime_checkable
+class Judges(Protocol):
+    """Tells real images from generated ones by a raw score."""
+
+    def score(self, x: Images, *labels: Labels) -> Logits: ...
 
 
 @runtime_checkable

@@ -26,7 +26,7 @@ else:
 Images = Float[Tensor, "b c h w"]
 Latents = Float[Tensor, "b d"]
 Labels = Int[Tensor, " b"]
-Logits = Float[Tensor, "b *patches"]  # one raw score per image, or one per patch
+Logits = Float[Tensor, "scores *patches"]  # a raw score for each image, or for each patch
 Scalar = Float[Tensor, ""]
 Batch = Tensor | Sequence[Tensor] | Mapping[str, Tensor]  # x, (x, y) or {"image": x, "label": y}
 ImageShape = tuple[int, int, int]  # channels, height, width

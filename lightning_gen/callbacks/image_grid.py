@@ -13,7 +13,14 @@ from torchvision.utils import make_grid, save_image
 
 from lightning_gen.errors import NotReadyError, require_at_least
 from lightning_gen.files import whole
-from lightning_gen.protocols import Corrupts, Reconstructs, Samples, Translates, labels_for
+from lightning_gen.protocols import (
+    Conditional,
+    Corrupts,
+    Reconstructs,
+    Samples,
+    Translates,
+    labels_for,
+)
 from lightning_gen.sampling import drawing
 from lightning_gen.types import Images, Labels, to_pixels, unpack
 
@@ -35,10 +42,14 @@ def show(trainer: Trainer, name: str, picture: Tensor, batches: int) -> None:
             logger.experiment.add_image(f"images/{name}", picture, batches)
 
 
+ROWS = 20  # classes up to which a grid shows all of them
+
+
 class ImageGrid(Callback):
     """Draws the same latents, or the same validation images, again and again as training goes on.
 
-    Each ability of the model gives a grid: `samples`; `reconstructions`, in rows of originals, of
+    Each ability of the model gives a grid: `samples`, a class in each row of a conditional model;
+    `reconstructions`, in rows of originals, of
     what a denoising model makes of them, and of reconstructions; `translations` likewise. Grids
     are written as `images/<ability>/step-<batches>.png` in the run's folder, and shown by loggers
     that have a panel for pictures. Only the first process draws; training is bit-equal with and
@@ -124,8 +135,10 @@ class ImageGrid(Callback):
     def grids(self, model: LightningModule) -> Iterator[tuple[str, Images]]:
         """Name and images of each ability that the model has."""
         if isinstance(model, Samples):
+            labels = self._rows_of_classes(model)
+            n = self.n if labels is None else len(labels)
             with suppress(NotReadyError):
-                yield "samples", model.sample(self.n, seed=self.seed)
+                yield "samples", model.sample(n, self.seed, *labels_for(model, labels))
         if self.x is not None and isinstance(model, Reconstructs):
             rows = [self.x]
             if isinstance(model, Corrupts):
@@ -134,6 +147,13 @@ class ImageGrid(Callback):
             yield "reconstructions", self._in_rows(*rows)
         if self.x is not None and isinstance(model, Translates):
             yield "translations", self._in_rows(self.x, model.translate(self.x))
+
+    def _rows_of_classes(self, model: Samples) -> Labels | None:
+        """Labels that give each row a class; none for models that take none."""
+        if not isinstance(model, Conditional) or not model.num_classes:
+            return None
+        rows = model.num_classes if model.num_classes <= ROWS else -(-self.n // self.columns)
+        return torch.arange(min(rows, model.num_classes)).repeat_interleave(self.columns)
 
     def _in_rows(self, *sets: Tensor) -> Tensor:
         """A row of each set in turn; an incomplete last row is left out unless it is all."""

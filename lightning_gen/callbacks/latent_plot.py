@@ -143,9 +143,15 @@ class LatentPlot(Callback):
             names = [] if labels is None else [str(int(label)) for label in labels.unique()]
         elif isinstance(model, Features) and isinstance(model, Samples):
             real = x[: self.n // 2].to(device)
-            both = torch.cat([real, model.sample(len(real), seed=self.seed)])
-            spaces = {"features": _array(model.features(both))}
-            x, labels = both.cpu(), torch.arange(2).repeat_interleave(len(real))
+            c = labels_for(model, None if labels is None else labels[: len(real)].to(device))
+            sides = real, model.sample(len(real), self.seed, *c)
+            seen = [model.features(side, *c) for side in sides]
+            spaces = {"features": _array(torch.cat(seen))}
+            # a packed discriminator sees several images at once: the first stands for them
+            x = torch.cat(
+                [s[:: len(s) // len(f)][: len(f)] for s, f in zip(sides, seen, strict=True)]
+            ).cpu()
+            labels = torch.arange(2).repeat_interleave(len(seen[0]))
             names = ["real", "generated"]
         else:
             return None

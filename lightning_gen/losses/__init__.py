@@ -14,6 +14,7 @@ from lightning_gen.losses.likelihoods import (
     log_normal,
     log_standard_normal,
 )
+from lightning_gen.losses.penalties import gradient_penalty, squared_gradient
 
 __all__ = [
     "ADVERSARIAL_LOSSES",
@@ -21,9 +22,11 @@ __all__ = [
     "AdversarialLoss",
     "Likelihood",
     "bernoulli_log_likelihood",
+    "gradient_penalty",
     "gaussian_log_likelihood",
     "kl_to_standard_normal",
     "log_mean_exp",
     "log_normal",
     "log_standard_normal",
+    "squared_gradient",
 ]

@@ -1,18 +1,20 @@
 """Adversarial losses as pairs of functions of raw scores, each to be minimised.
 
-D's scores are logits: D(x) in the paper is sigmoid(score) here, so that every logarithm is a
-softplus and stays finite where sigmoid(score) rounds to 0 or 1.
+D's scores are logits: D(x) in the papers is sigmoid(score) here where the loss is a cross-entropy,
+so that every logarithm is a softplus and stays finite where sigmoid(score) rounds to 0 or 1.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from torch.nn.functional import softplus
+from torch.nn.functional import relu, softplus
 
 from lightning_gen.types import Logits, Scalar
 
-Adversarial = Literal["non_saturating", "minimax"]
+Adversarial = Literal[
+    "non_saturating", "minimax", "least_squares", "hinge", "wasserstein", "relativistic"
+]
 
 
 @dataclass(frozen=True)
@@ -20,17 +22,32 @@ class AdversarialLoss:
     """What each player minimises, given the scores of real and of fake images.
 
     Scores are taken to float32 first: under `bf16-mixed` they arrive with three digits.
+
+    Attributes:
+        of_discriminator: D's loss from the scores of real and of fake images.
+        of_generator: G's loss from the scores of fakes; of real images and fakes if `compares`.
+        compares: whether G's loss needs the real images' scores, too.
+        has_targets: whether D pulls real scores to a target, which can be smoothed.
     """
 
     of_discriminator: Callable[[Logits, Logits], Scalar]
-    of_generator: Callable[[Logits], Scalar]
+    of_generator: Callable[..., Scalar]
+    compares: bool = False
+    has_targets: bool = False
 
     def discriminator(self, real: Logits, fake: Logits) -> Scalar:
         """D's loss from the scores of real and of fake images, each averaged over its batch."""
         return self.of_discriminator(_lift(real), _lift(fake))
 
-    def generator(self, fake: Logits) -> Scalar:
-        """G's loss from the scores of its images, averaged over the batch."""
+    def generator(self, fake: Logits, real: Logits | None = None) -> Scalar:
+        """G's loss from the scores of its images, averaged over the batch.
+
+        Args:
+            fake: scores of G's images.
+            real: scores of real images, as many; only a loss that `compares` looks at them.
+        """
+        if self.compares and real is not None:
+            return self.of_generator(_lift(real), _lift(fake))
         return self.of_generator(_lift(fake))
 
 
@@ -53,7 +70,49 @@ def non_saturating(fake: Logits) -> Scalar:
     return softplus(-fake).mean()
 
 
+def least_squares(real: Logits, fake: Logits) -> Scalar:
+    """(D(x) - 1)^2 / 2 + D(G(z))^2 / 2: Mao et al. (2017), eq. 9, in raw scores."""
+    return ((real - 1).square().mean() + fake.square().mean()) / 2
+
+
+def least_squares_of_generator(fake: Logits) -> Scalar:
+    """(D(G(z)) - 1)^2 / 2: eq. 9."""
+    return (fake - 1).square().mean() / 2
+
+
+def hinge(real: Logits, fake: Logits) -> Scalar:
+    """max(0, 1 - D(x)) + max(0, 1 + D(G(z))): Miyato et al. (2018), eq. 16."""
+    return relu(1 - real).mean() + relu(1 + fake).mean()
+
+
+def wasserstein(real: Logits, fake: Logits) -> Scalar:
+    """D(G(z)) - D(x): Arjovsky et al. (2017), eq. 2; D must be kept Lipschitz by other means."""
+    return fake.mean() - real.mean()
+
+
+def critic(fake: Logits) -> Scalar:
+    """-D(G(z)): what G minimises under `hinge` and `wasserstein`."""
+    return -fake.mean()
+
+
+def relativistic(real: Logits, fake: Logits) -> Scalar:
+    """-log sigmoid(D(x) - D(G(z))) for pairs: Jolicoeur-Martineau (2018), sec. 4.2.
+
+    With a non-saturating G this is RpGAN, which Huang et al. (2024) train with R1 and R2.
+    """
+    return softplus(fake - real).mean()
+
+
+def relativistic_of_generator(real: Logits, fake: Logits) -> Scalar:
+    """-log sigmoid(D(G(z)) - D(x)): the same with the roles exchanged."""
+    return softplus(real - fake).mean()
+
+
 ADVERSARIAL_LOSSES: dict[Adversarial, AdversarialLoss] = {
-    "non_saturating": AdversarialLoss(cross_entropy, non_saturating),
-    "minimax": AdversarialLoss(cross_entropy, minimax),
+    "non_saturating": AdversarialLoss(cross_entropy, non_saturating, has_targets=True),
+    "minimax": AdversarialLoss(cross_entropy, minimax, has_targets=True),
+    "least_squares": AdversarialLoss(least_squares, least_squares_of_generator, has_targets=True),
+    "hinge": AdversarialLoss(hinge, critic),
+    "wasserstein": AdversarialLoss(wasserstein, critic),
+    "relativistic": AdversarialLoss(relativistic, relativistic_of_generator, compares=True),
 }

@@ -1,6 +1,7 @@
 """One file a model; importing this package makes each known to `--model` by its name."""
 
 from lightning_gen.models.autoencoder import Autoencoder
+from lightning_gen.models.conditional_gan import ConditionalGAN
 from lightning_gen.models.conditional_vae import ConditionalVAE
 from lightning_gen.models.contractive_autoencoder import ContractiveAutoencoder
 from lightning_gen.models.dcgan import DCGAN
@@ -15,6 +16,7 @@ __all__ = [
     "IWAE",
     "VAE",
     "Autoencoder",
+    "ConditionalGAN",
     "ConditionalVAE",
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",

@@ -7,9 +7,8 @@ from typing import get_args
 import torch
 from lightning.pytorch.utilities.types import OptimizerConfig, OptimizerLRSchedulerConfig
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
-from lightning_gen.errors import ArgumentError, DataError, require_at_least, require_one_of
+from lightning_gen.errors import require_at_least, require_one_of
 from lightning_gen.models.image_model import ImageModel
 from lightning_gen.optimization import OptimizerName, OptimizerSettings, Schedule, Terms
 from lightning_gen.sampling import derive_seed, drawing, evaluating
@@ -38,7 +37,6 @@ class AutoencodingModel(ImageModel, ABC):
     """
 
     networks = CODERS
-    num_classes = 0  # of the labels that encoder and decoder see besides, one-hot; 0 for none
 
     def __init__(
         self,
@@ -106,27 +104,6 @@ class AutoencodingModel(ImageModel, ABC):
         self.observed = {}
         terms = self.terms(self.place(x), *self.condition(labels))
         return {**terms, "loss": torch.stack(list(terms.values())).sum(), **self.observed}
-
-    def condition(self, labels: Labels | None) -> tuple[Tensor, ...]:
-        """What encoder and decoder see besides their input: nothing, or one-hot labels.
-
-        Raises:
-            DataError: labels are missing.
-        """
-        if not self.num_classes:
-            return ()
-        if labels is None:
-            raise DataError(
-                f"{type(self).__name__} needs labels: batches must be (x, labels) or "
-                '{"image": x, "label": labels}, and labels=... must be given to its methods.'
-            )
-        try:
-            classes = one_hot(labels.long(), self.num_classes)
-        except RuntimeError as error:
-            raise ArgumentError(
-                "num_classes", f"is {self.num_classes}, but there is the label {int(labels.max())}"
-            ) from error
-        return (self.place(classes),)
 
     def encode(self, x: Images, labels: Labels | None = None) -> Latents:
         """The codes (b, latent_dim) of images, in eval mode and without gradients.

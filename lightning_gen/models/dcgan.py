@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from lightning_gen.checks import check_image_shape, own_players
+from lightning_gen.checks import check_image_shape, own_players, packed
 from lightning_gen.errors import require_at_least
 from lightning_gen.models.adversarial import AdversarialModel
 from lightning_gen.models.game import NETWORKS
@@ -24,6 +24,9 @@ class DCGAN(AdversarialModel):
             halve down to 4 to 7.
         latent_dim: entries of z ~ N(0, I).
         width: channels next to the image; they double with each halving, up to 8 times.
+        batch_norm: whether D has batch norm, as in the paper; gradient penalties need it off.
+        minibatch_std: whether D sees how much its batch varies (Karras et al., 2018).
+        pack: images that D judges at once (PacGAN, Lin et al., 2018).
         generator: your own network instead: latents (b, latent_dim) to images (b, *image_shape).
         discriminator: your own network instead: images to raw scores (b, ...).
         training: `adversarial` and `k` of `AdversarialModel`; `lr`, `optimizer` and the rest of
@@ -38,21 +41,30 @@ class DCGAN(AdversarialModel):
         image_shape: ImageShape,
         latent_dim: int = 100,
         width: int = 64,
+        batch_norm: bool = True,
+        minibatch_std: bool = False,
+        pack: int = 1,
         generator: nn.Module | None = None,
         discriminator: nn.Module | None = None,
         **training: Any,
     ) -> None:
         image_shape = check_image_shape(image_shape)
-        require_at_least(1, latent_dim=latent_dim, width=width)
+        require_at_least(1, latent_dim=latent_dim, width=width, pack=pack)
         players = own_players(
             generator,
             discriminator,
             lambda: DCGANGenerator(latent_dim, image_shape, width),
-            lambda: DCGANDiscriminator(image_shape, width),
+            lambda: DCGANDiscriminator(
+                packed(image_shape, pack),
+                width,
+                batch_norm=batch_norm,
+                minibatch_std=minibatch_std,
+            ),
             latent_dim,
             image_shape,
+            images=pack,
         )
-        super().__init__(image_shape, latent_dim, *players, **training)
+        super().__init__(image_shape, latent_dim, *players, pack=pack, **training)
         self.save_hyperparameters(ignore=NETWORKS)
 
     def sample(self, n: int, seed: int | None = None) -> Images:

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from lightning_gen.checks import check_image_shape, own_players
+from lightning_gen.checks import check_image_shape, own_players, packed
 from lightning_gen.errors import require_at_least
 from lightning_gen.models.adversarial import AdversarialModel
 from lightning_gen.models.game import NETWORKS
@@ -27,6 +27,8 @@ class GAN(AdversarialModel):
         discriminator_widths: units of the discriminator's hidden layers.
         maxout: affine pieces of each of those units; 1 stands for LeakyReLU 0.2.
         dropout: share of those units dropped at each step.
+        minibatch_std: whether D sees how much its batch varies (Karras et al., 2018).
+        pack: images that D judges at once (PacGAN, Lin et al., 2018).
         generator: your own network instead: latents (b, latent_dim) to images (b, *image_shape).
         discriminator: your own network instead: images to raw scores (b, ...).
         training: `adversarial` and `k` of `AdversarialModel`; `lr`, `optimizer` and the rest of
@@ -44,12 +46,14 @@ class GAN(AdversarialModel):
         discriminator_widths: tuple[int, ...] = (240, 240),
         maxout: int = 5,
         dropout: float = 0.5,
+        minibatch_std: bool = False,
+        pack: int = 1,
         generator: nn.Module | None = None,
         discriminator: nn.Module | None = None,
         **training: Any,
     ) -> None:
         image_shape = check_image_shape(image_shape)
-        require_at_least(1, latent_dim=latent_dim, maxout=maxout)
+        require_at_least(1, latent_dim=latent_dim, maxout=maxout, pack=pack)
         require_at_least(0, dropout=dropout)
         for widths in (generator_widths, discriminator_widths):
             require_at_least(1, widths=min(widths, default=1))
@@ -57,11 +61,18 @@ class GAN(AdversarialModel):
             generator,
             discriminator,
             lambda: MLPGenerator(latent_dim, image_shape, generator_widths),
-            lambda: MLPDiscriminator(image_shape, discriminator_widths, maxout, dropout),
+            lambda: MLPDiscriminator(
+                packed(image_shape, pack),
+                discriminator_widths,
+                maxout,
+                dropout,
+                minibatch_std=minibatch_std,
+            ),
             latent_dim,
             image_shape,
+            images=pack,
         )
-        super().__init__(image_shape, latent_dim, *players, **training)
+        super().__init__(image_shape, latent_dim, *players, pack=pack, **training)
         self.save_hyperparameters(ignore=NETWORKS)
 
     def sample(self, n: int, seed: int | None = None) -> Images:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, cast
 import torch
 from lightning import LightningModule
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from lightning_gen.checkpoints import REPORTS_KEY, SEED_KEY, check_states, describe
 from lightning_gen.checks import BatchReader
@@ -15,7 +16,7 @@ from lightning_gen.errors import ArgumentError, DataError
 from lightning_gen.nonfinite import NonFiniteGuard
 from lightning_gen.optimization import OptimizerSettings
 from lightning_gen.sampling import derive_seed, seed_noise
-from lightning_gen.types import Batch, ImageShape, Scalar
+from lightning_gen.types import Batch, ImageShape, Labels, Scalar
 
 
 class ImageModel(LightningModule, ABC):
@@ -31,6 +32,7 @@ class ImageModel(LightningModule, ABC):
 
     networks: ClassVar[Sequence[str]]  # attributes and arguments that checkpoints hold as weights
     settings: OptimizerSettings
+    num_classes = 0  # of the labels that the networks see besides their input; 0 for none
 
     def __init__(self, image_shape: ImageShape) -> None:
         super().__init__()
@@ -43,6 +45,27 @@ class ImageModel(LightningModule, ABC):
     def place(self, x: Tensor) -> Tensor:
         """Images or codes where the model lives, in its precision."""
         return x.to(self.device, cast(torch.dtype, self.dtype))
+
+    def condition(self, labels: Labels | None = None) -> tuple[Tensor, ...]:
+        """What the networks see besides their input: nothing, or one-hot labels (b, num_classes).
+
+        Raises:
+            DataError: labels are missing.
+        """
+        if not self.num_classes:
+            return ()
+        if labels is None:
+            raise DataError(
+                f"{type(self).__name__} needs labels: batches must be (x, labels) or "
+                '{"image": x, "label": labels}, and labels=... must be given to its methods.'
+            )
+        try:
+            classes = one_hot(labels.long(), self.num_classes)
+        except RuntimeError as error:
+            raise ArgumentError(
+                "num_classes", f"is {self.num_classes}, but there is the label {int(labels.max())}"
+            ) from error
+        return (self.place(classes),)
 
     def on_fit_start(self) -> None:
         """Take the run's seed, one for all processes; a resumed run goes on with its own."""

@@ -3,9 +3,10 @@
 from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lightning_gen.errors import ArgumentError
+from lightning_gen.networks.cures import MinibatchStd
 from lightning_gen.types import ImageShape
 
 SIZES = tuple(base << n for n in range(2, 7) for base in (4, 5, 6, 7) if base << n <= 256)
@@ -15,14 +16,16 @@ class DCGANGenerator(nn.Sequential):
     """Latents (b, latent_dim) to images (b, *image_shape): project, then double up to size.
 
     `width` is the number of channels next to the image; it doubles with each halving of the size,
-    up to 8 times the width.
+    up to 8 times the width. A condition (b, condition) stands beside the latents.
     """
 
-    def __init__(self, latent_dim: int, image_shape: ImageShape, width: int) -> None:
+    def __init__(
+        self, latent_dim: int, image_shape: ImageShape, width: int, condition: int = 0
+    ) -> None:
         (h, w), channels = _pyramid(image_shape, width)
         channels.reverse()  # from the smallest map to the image
         super().__init__(
-            nn.Linear(latent_dim, channels[0] * h * w, bias=False),
+            nn.Linear(latent_dim + condition, channels[0] * h * w, bias=False),
             nn.Unflatten(1, (channels[0], h, w)),
             nn.BatchNorm2d(channels[0]),
             nn.ReLU(inplace=True),
@@ -40,28 +43,47 @@ class DCGANGenerator(nn.Sequential):
         )
         _initialise(self)
 
+    def forward(self, z: Tensor, *c: Tensor) -> Tensor:
+        return super().forward(torch.cat([z, *c], 1) if c else z)
+
 
 class DCGANDiscriminator(nn.Sequential):
-    """Images (b, c, h, w) to logits (b, 1): halve the size, double the channels, then decide."""
+    """Images (b, c, h, w) to logits (b, 1): halve the size, double the channels, then decide.
 
-    def __init__(self, image_shape: ImageShape, width: int) -> None:
+    A condition (b, condition) stands beside the pixels as constant channels. Gradient penalties
+    demand a D without batch norm, whose scores depend on the whole batch.
+    """
+
+    def __init__(
+        self,
+        image_shape: ImageShape,
+        width: int,
+        condition: int = 0,
+        batch_norm: bool = True,
+        minibatch_std: bool = False,
+    ) -> None:
         (h, w), channels = _pyramid(image_shape, width)
         super().__init__(
-            nn.Conv2d(image_shape[0], channels[0], 4, 2, 1),
+            nn.Conv2d(image_shape[0] + condition, channels[0], 4, 2, 1),
             nn.LeakyReLU(0.2, inplace=True),
             *(
                 layer
                 for before, after in pairwise(channels)
                 for layer in (
-                    nn.Conv2d(before, after, 4, 2, 1, bias=False),
-                    nn.BatchNorm2d(after),
+                    nn.Conv2d(before, after, 4, 2, 1, bias=not batch_norm),
+                    *([nn.BatchNorm2d(after)] if batch_norm else []),
                     nn.LeakyReLU(0.2, inplace=True),
                 )
             ),
+            *([MinibatchStd()] if minibatch_std else []),
             nn.Flatten(),
-            nn.Linear(channels[-1] * h * w, 1),
+            nn.Linear((channels[-1] + minibatch_std) * h * w, 1),
         )
         _initialise(self)
+
+    def forward(self, x: Tensor, *c: Tensor) -> Tensor:
+        maps = [entry[..., None, None].expand(-1, -1, *x.shape[2:]) for entry in c]
+        return super().forward(torch.cat([x, *maps], 1) if maps else x)
 
 
 def _pyramid(image_shape: ImageShape, width: int) -> tuple[tuple[int, int], list[int]]:

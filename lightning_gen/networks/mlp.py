@@ -4,16 +4,27 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
 
+import torch
 from torch import Tensor, nn
 
+from lightning_gen.networks.cures import MinibatchStd
 from lightning_gen.types import ImageShape
 
 
 class MLPGenerator(nn.Sequential):
-    """Latents (b, latent_dim) to images (b, *image_shape): rectified layers, then tanh."""
+    """Latents (b, latent_dim) to images (b, *image_shape): rectified layers, then tanh.
 
-    def __init__(self, latent_dim: int, image_shape: ImageShape, widths: Sequence[int]) -> None:
-        sizes = (latent_dim, *widths)
+    A condition (b, condition) stands beside the latents.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        image_shape: ImageShape,
+        widths: Sequence[int],
+        condition: int = 0,
+    ) -> None:
+        sizes = (latent_dim + condition, *widths)
         hidden = [
             layer
             for before, after in pairwise(sizes)
@@ -21,6 +32,9 @@ class MLPGenerator(nn.Sequential):
         ]
         pixels = nn.Linear(sizes[-1], prod(image_shape))
         super().__init__(*hidden, pixels, nn.Tanh(), nn.Unflatten(1, image_shape))
+
+    def forward(self, z: Tensor, *c: Tensor) -> Tensor:
+        return super().forward(torch.cat([z, *c], 1) if c else z)
 
 
 class Maxout(nn.Module):
@@ -40,14 +54,21 @@ class Maxout(nn.Module):
 class MLPDiscriminator(nn.Sequential):
     """Images (b, c, h, w) to logits (b, 1): maxout layers with dropout.
 
-    `pieces=1`, where a maximum would leave the layers linear, takes LeakyReLU 0.2 instead.
+    `pieces=1`, where a maximum would leave the layers linear, takes LeakyReLU 0.2 instead. A
+    condition (b, condition) stands beside the pixels.
     """
 
     def __init__(
-        self, image_shape: ImageShape, widths: Sequence[int], pieces: int, dropout: float
+        self,
+        image_shape: ImageShape,
+        widths: Sequence[int],
+        pieces: int,
+        dropout: float,
+        condition: int = 0,
+        minibatch_std: bool = False,
     ) -> None:
         layers: list[nn.Module] = [nn.Flatten()]
-        size = prod(image_shape)
+        size = prod(image_shape) + condition
         for width in widths:
             unit = (
                 [Maxout(size, width, pieces)]
@@ -56,4 +77,9 @@ class MLPDiscriminator(nn.Sequential):
             )
             layers += [*unit, nn.Dropout(dropout)] if dropout > 0 else unit
             size = width
-        super().__init__(*layers, nn.Linear(size, 1))
+        if minibatch_std:
+            layers.append(MinibatchStd())
+        super().__init__(*layers, nn.Linear(size + minibatch_std, 1))
+
+    def forward(self, x: Tensor, *c: Tensor) -> Tensor:
+        return super().forward(torch.cat([x.flatten(1), *c], 1) if c else x)

@@ -1,0 +1,69 @@
+"""Differentiable augmentation, Zhao et al. (2020), https://arxiv.org/abs/2006.10738.
+
+What D sees of real images and of fakes is changed alike, and G's gradient passes through.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from lightning_gen.types import Images
+
+Augmentation = Literal["translation", "cutout", "color"]
+
+
+def augment(x: Images, kinds: tuple[Augmentation, ...]) -> Images:
+    """Apply augmentations in turn, each image with random numbers of its own."""
+    for kind in kinds:
+        x = AUGMENTATIONS[kind](x)
+    return x
+
+
+def translation(x: Images) -> Images:
+    """Shift by up to an eighth of each side, in whole pixels; what comes in is black."""
+    b, _, h, w = x.shape
+    dy, dx = (_integers(b, -(side // 8), side // 8, x.device) for side in (h, w))
+    rows = torch.arange(h, device=x.device) + dy  # (b, h)
+    columns = torch.arange(w, device=x.device) + dx
+    inside = _within(rows, h)[:, None, :, None] & _within(columns, w)[:, None, None, :]
+    rows, columns = rows.clamp(0, h - 1), columns.clamp(0, w - 1)
+    image = torch.arange(b, device=x.device)[:, None, None]
+    moved = x.movedim(1, 3)[image, rows[:, :, None], columns[:, None, :]].movedim(3, 1)
+    return torch.where(inside, moved, -1.0)
+
+
+def cutout(x: Images) -> Images:
+    """Make a rectangle of half of each side grey, wherever it comes to lie."""
+    b, _, h, w = x.shape
+    inside = [
+        (torch.arange(side, device=x.device) - _integers(b, 0, side, x.device)).abs() * 4 <= side
+        for side in (h, w)
+    ]
+    return x.masked_fill(inside[0][:, None, :, None] & inside[1][:, None, None, :], 0.0)
+
+
+def color(x: Images) -> Images:
+    """Change brightness by up to 0.5, saturation up to twofold, contrast by up to one half."""
+    brightness, saturation, contrast = torch.rand(3, len(x), 1, 1, 1, device=x.device).to(x.dtype)
+    x = x + brightness - 0.5
+    grey = x.mean(1, keepdim=True)
+    x = grey + (x - grey) * 2 * saturation
+    mean = x.mean((1, 2, 3), keepdim=True)
+    return mean + (x - mean) * (contrast + 0.5)
+
+
+AUGMENTATIONS: dict[Augmentation, Callable[[Images], Images]] = {
+    "translation": translation,
+    "cutout": cutout,
+    "color": color,
+}
+
+
+def _integers(n: int, low: int, high: int, device: torch.device) -> Tensor:
+    return torch.randint(low, high + 1, (n, 1), device=device)
+
+
+def _within(places: Tensor, size: int) -> Tensor:
+    return (places >= 0) & (places < size)

@@ -1,0 +1,121 @@
+"""Laws of conditional GANs: both players see the label, whatever shows it to them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning import Trainer
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from lightning_gen import ConditionalGAN, ImageGrid, LatentPlot
+from lightning_gen.checkpoints import load_model
+from lightning_gen.errors import ArgumentError, DataError
+from lightning_gen.networks import ProjectionDiscriminator
+from lightning_gen.protocols import Conditional, Features, Judges, Samples
+from tests.conftest import SHAPE, images, loader, same, state
+
+Fit = Callable[..., Trainer]
+KINDS: dict[str, dict[str, Any]] = {
+    "dcgan": {},
+    "mlp": {"body": "mlp"},
+    "embedded": {"embedding": 3},
+    "projection": {"projection": True},
+    "mlp-projection": {"body": "mlp", "projection": True},
+    "packed": {"pack": 2, "embedding": 3},
+    "packed-projection": {"pack": 2, "projection": True, "minibatch_std": True},
+}
+ALL = pytest.mark.parametrize("kind", KINDS)
+
+
+def conditional(**kwargs: Any) -> ConditionalGAN:
+    small: dict[str, Any] = {"latent_dim": 4, "width": 4, "num_classes": 4}
+    widths: dict[str, Any] = {"generator_widths": (16,), "discriminator_widths": (16,)}
+    return ConditionalGAN(SHAPE, **small | widths | kwargs)
+
+
+@ALL
+def test_it_trains_and_does_all_that_its_protocols_promise(fit: Fit, kind: str) -> None:
+    model = conditional(**KINDS[kind])
+    assert all(isinstance(model, ability) for ability in (Conditional, Features, Judges, Samples))
+    before = state(model)
+    fit(model, max_epochs=1, val=loader(), callbacks=[LatentPlot(n=16, method="pca")])
+    moved = {name for name, value in state(model).items() if not torch.equal(value, before[name])}
+    assert {name.split(".")[0] for name in moved} == {"generator", "discriminator"}
+    labels = torch.arange(6) % 4
+    drawn = model.sample(6, seed=1)
+    assert drawn.shape == (6, *SHAPE)
+    assert torch.equal(drawn, model.sample(6, seed=1, labels=labels))
+    scores = model.score(drawn, labels)
+    assert len(scores) == 6 // model.pack
+    assert len(model.features(drawn, labels)) == len(scores)
+
+
+@ALL
+def test_both_players_see_the_label(kind: str) -> None:
+    model = conditional(**KINDS[kind])
+    zeros, ones = torch.zeros(4).long(), torch.ones(4).long()
+    assert not torch.equal(model.sample(4, seed=0, labels=zeros), model.sample(4, 0, ones))
+    x = images(4)
+    assert not torch.equal(model.score(x, zeros), model.score(x, ones))
+
+
+def test_a_projection_is_an_inner_product_of_label_and_features() -> None:
+    D = ProjectionDiscriminator(nn.Sequential(nn.Flatten(), nn.Linear(4, 1)), condition=3)
+    x, c = images(5, (1, 2, 2)), torch.eye(3)[torch.tensor([0, 1, 2, 1, 0])]
+    expected = (
+        D.psi(x.flatten(1)) + torch.einsum("bc,dc,bd->b", c, D.V.weight, x.flatten(1))[:, None]
+    )
+    assert torch.allclose(D(x, c), expected, atol=1e-6)
+
+
+def test_the_label_decides_what_is_drawn(fit: Fit) -> None:
+    """Class 0 is dark and class 1 bright: a toy that cannot be learnt without the label."""
+    labels = torch.arange(512) % 2
+    x = (labels.float() - 0.5).view(-1, 1, 1, 1) + 0.1 * torch.randn(512, 1, 2, 2)
+    model = ConditionalGAN(
+        (1, 2, 2),
+        num_classes=2,
+        latent_dim=4,
+        body="mlp",
+        generator_widths=(32,),
+        discriminator_widths=(32,),
+        maxout=1,
+        dropout=0.0,
+        lr=2e-3,
+    )
+    data = DataLoader(TensorDataset(x.clamp(-1, 1), labels), 64, shuffle=True)
+    fit(model, data, max_epochs=80)
+    drawn = model.sample(200, seed=0).mean((1, 2, 3))
+    assert abs(drawn[0::2].mean() + 0.5) < 0.15
+    assert abs(drawn[1::2].mean() - 0.5) < 0.15
+
+
+def test_a_checkpoint_alone_gives_the_model_back(fit: Fit, tmp_path: Path) -> None:
+    model = conditional(spectral_norm=True, projection=True)
+    fit(model, max_epochs=1).save_checkpoint(tmp_path / "a.ckpt")
+    again = load_model(tmp_path / "a.ckpt")
+    assert same(state(model), state(again))
+    assert torch.equal(again.sample(3, seed=0), model.sample(3, seed=0))
+
+
+def test_a_row_of_the_grid_is_a_class() -> None:
+    grid = ImageGrid(n=8, columns=3)
+    model = conditional()
+    ((name, drawn),) = grid.grids(model)
+    assert name == "samples"
+    rows = torch.arange(4).repeat_interleave(3)
+    assert torch.equal(drawn, model.sample(12, seed=0, labels=rows))
+
+
+def test_labels_and_networks_that_do_not_fit_are_named(fit: Fit) -> None:
+    with pytest.raises(DataError, match="ConditionalGAN needs labels"):
+        fit(conditional(), DataLoader(images(), batch_size=8))
+    with pytest.raises(ArgumentError, match="num_classes"):
+        fit(conditional(num_classes=2), loader())
+    with pytest.raises(ArgumentError, match="generator"):
+        conditional(generator=nn.Linear(4, 4))
+    with pytest.raises(ArgumentError, match="embedding"):
+        conditional(embedding=-1)
