@@ -41,6 +41,9 @@ class MNISTDataModule(TensorDataModule):
     """
 
     num_classes = 10
+    train_set: TensorImages
+    val_set: TensorImages
+    test_set: TensorImages
 
     def __init__(
         self,
@@ -73,19 +76,10 @@ class MNISTDataModule(TensorDataModule):
         if self.is_read:
             return
         (digits, labels), test = _bundle() if self.subset == "12k" else _full(self.root)
-        held_out = int(self.val_split if self.val_split >= 1 else self.val_split * len(digits))
-        processes = self.trainer.world_size if self.trainer else 1
-        if len(digits) - held_out < self.batch_size * processes:
-            raise ArgumentError(
-                "batch_size",
-                f"is {self.batch_size} in each of {processes} processes, but there are "
-                f"{max(len(digits) - held_out, 0)} training digits: {held_out} of {len(digits)} "
-                f"are held out by val_split={self.val_split}",
-            )
-        order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(self.seed))
+        train, val = self.hold_out(len(digits), self.val_split)
         data = TensorImages(self._sized(digits), labels)
-        self.train_set = data.subset(order[held_out:])
-        self.val_set = data.subset(order[:held_out])
+        self.train_set = data.subset(train)
+        self.val_set = data.subset(val)
         self.test_set = TensorImages(self._sized(test[0]), test[1])
         self.is_read = True
 

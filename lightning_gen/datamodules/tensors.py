@@ -1,5 +1,6 @@
 """Data sets that fit in memory: one tensor of bytes, one indexing operation a batch."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, cast
@@ -9,13 +10,31 @@ from lightning import LightningDataModule, Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
+from lightning_gen.errors import ArgumentError
 from lightning_gen.types import to_images
 
 Batch = tuple[Tensor, Tensor]
 
 
-class TensorImages(Dataset[Batch]):
-    """Images and labels that are indexed an image or a batch at a time.
+class BatchedImages(Dataset[Batch], ABC):
+    """Images and labels that are indexed an image or a batch at a time."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __getitem__(self, index: int | Tensor) -> Batch: ...
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        return self[torch.tensor(indices)]
+
+    def shuffled(self, generator: torch.Generator) -> Tensor:
+        """The index of an epoch of training, (n,) or (rows, n): its columns make up batches."""
+        return torch.randperm(len(self), generator=generator)
+
+
+class TensorImages(BatchedImages):
+    """The same, in memory.
 
     Args:
         pixels: (n, c, h, w) uint8.
@@ -32,9 +51,6 @@ class TensorImages(Dataset[Batch]):
         if isinstance(index, Tensor):  # several times as fast as pixels[index]
             return self.pixels.index_select(0, index), self.labels.index_select(0, index)
         return self.pixels[index], self.labels[index]
-
-    def __getitems__(self, indices: Sequence[int]) -> Batch:
-        return self[torch.tensor(indices)]
 
     def subset(self, index: Tensor) -> "TensorImages":
         """The images at these places, as a data set of its own."""
@@ -56,16 +72,16 @@ class EpochOrder(DistributedSampler[Tensor]):
     seen: tuple[int, int] = (-1, 0)  # an epoch, and how many batches of it to pass over
 
     def __init__(
-        self, data: TensorImages, batch_size: int, processes: int, rank: int, seed: int
+        self, data: BatchedImages, batch_size: int, processes: int, rank: int, seed: int
     ) -> None:
         super().__init__(data, processes, rank, seed=seed, drop_last=True)
         self.batch_size = batch_size
 
     def __iter__(self) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
-        order = torch.randperm(len(cast(TensorImages, self.dataset)), generator=generator)
-        share = order[: self.total_size][self.rank :: self.num_replicas]
-        return islice(iter(share.split(self.batch_size)), self.passed, len(self))
+        order = cast(BatchedImages, self.dataset).shuffled(generator)
+        share = order[..., : self.total_size][..., self.rank :: self.num_replicas]
+        return islice(iter(share.split(self.batch_size, -1)), self.passed, len(self))
 
     def __len__(self) -> int:
         return self.num_samples // self.batch_size
@@ -118,15 +134,37 @@ class TensorDataModule(LightningDataModule):
         seed: of the split and of the order of the training images.
     """
 
-    train_set: TensorImages
-    val_set: TensorImages
-    test_set: TensorImages
+    train_set: BatchedImages
+    val_set: BatchedImages
+    test_set: BatchedImages
 
     def __init__(self, batch_size: int, num_workers: int, seed: int) -> None:
         super().__init__()
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.loader: ResumableLoader | None = None
         self.restored: dict[str, int] = {}
+
+    def hold_out(self, n: int, val_split: float) -> tuple[Tensor, Tensor]:
+        """Places of the training and of the validation images, among n, by the seed alone.
+
+        Args:
+            n: images that there are.
+            val_split: the share of them that is held out, or their number.
+
+        Raises:
+            ArgumentError: what is left does not fill a batch in every process.
+        """
+        held_out = int(val_split if val_split >= 1 else val_split * n)
+        processes = self.trainer.world_size if self.trainer else 1
+        if n - held_out < self.batch_size * processes:
+            raise ArgumentError(
+                "batch_size",
+                f"is {self.batch_size} in each of {processes} processes, but there are "
+                f"{max(n - held_out, 0)} training images: {held_out} of {n} are held out by "
+                f"val_split={val_split}",
+            )
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(self.seed))
+        return order[held_out:], order[:held_out]
 
     def train_dataloader(self) -> ResumableLoader:
         """Shuffled anew in every epoch; an incomplete last batch is left out."""
