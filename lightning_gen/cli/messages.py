@@ -30,12 +30,14 @@ def hush() -> None:
 
 def flagged(report: str) -> str:
     """The flag and the reason, out of a report that nests them in types and subtypes."""
+    flag = "--" + ".".join(re.findall(r'[Kk]ey "([\w.]+)"', report))
+    if match := re.search(r"class_path(?s:.*)arguments are required: (\w+)", report):
+        return f"{flag}.{match[1]} is missing"
     if match := re.search(r"arguments are required: (?:\w+\.)?(\w+)", report):
         kind = {"model": "models", "data": "datamodules"}.get(match[1])
         choices = f": {', '.join(catalog.entries(kind))}" if kind else ""
         recipes = ", ".join(catalog.entries("recipes"))
         return f"--{match[1]} is missing{choices}; or --config with a recipe: {recipes}"
-    flag = "--" + ".".join(re.findall(r'[Kk]ey "([\w.]+)"', report))
     if option := re.search(r"Option '([\w.]+)' is not accepted", report):
         return f"{flag}.{option[1]} is no argument of that class; {flag}.help CLASS lists them"
     if reason := re.search(r"Expected an? (?!<class 'NoneType'>)(.*)", report):
