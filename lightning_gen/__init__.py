@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         Progress,
         RunCheckpoint,
     )
-    from lightning_gen.datamodules import MNISTDataModule
+    from lightning_gen.datamodules import ImageFolderDataModule, MNISTDataModule
     from lightning_gen.models import (
         DCGAN,
         GAN,
@@ -42,6 +42,7 @@ __all__ = [
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
     "GeneratorEMA",
+    "ImageFolderDataModule",
     "ImageGrid",
     "LatentPlot",
     "LossCurves",
