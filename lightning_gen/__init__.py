@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from lightning_gen.callbacks import (
+        GameHealth,
         GeneratorEMA,
         ImageGrid,
         LatentPlot,
@@ -41,6 +42,7 @@ __all__ = [
     "ConditionalVAE",
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
+    "GameHealth",
     "GeneratorEMA",
     "ImageFolderDataModule",
     "ImageGrid",

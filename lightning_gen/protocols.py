@@ -1,5 +1,6 @@
 """What a model can be asked for, whatever it is. Callbacks and metrics see only these."""
 
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
@@ -35,7 +36,20 @@ class Features(Protocol):
 class Judges(Protocol):
     """Tells real images from generated ones by a raw score."""
 
+    @property
+    def scores_are_logits(self) -> bool:
+        """Whether sigmoid(score) is the probability that an image is real."""
+        ...
+
     def score(self, x: Images, *labels: Labels) -> Logits: ...
+
+
+@runtime_checkable
+class Plays(Protocol):
+    """Is a game of several networks, each with gradients of its own."""
+
+    @property
+    def players(self) -> Mapping[str, nn.Module]: ...
 
 
 @runtime_checkable

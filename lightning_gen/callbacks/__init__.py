@@ -1,5 +1,6 @@
 """Callbacks for any LightningModule that satisfies the protocols."""
 
+from lightning_gen.callbacks.game_health import GameHealth
 from lightning_gen.callbacks.generator_ema import GeneratorEMA
 from lightning_gen.callbacks.image_grid import ImageGrid
 from lightning_gen.callbacks.latent_plot import LatentPlot
@@ -7,4 +8,12 @@ from lightning_gen.callbacks.loss_curves import LossCurves
 from lightning_gen.callbacks.progress import Progress
 from lightning_gen.callbacks.run_checkpoint import RunCheckpoint
 
-__all__ = ["GeneratorEMA", "ImageGrid", "LatentPlot", "LossCurves", "Progress", "RunCheckpoint"]
+__all__ = [
+    "GameHealth",
+    "GeneratorEMA",
+    "ImageGrid",
+    "LatentPlot",
+    "LossCurves",
+    "Progress",
+    "RunCheckpoint",
+]

@@ -20,6 +20,7 @@ from lightning.pytorch.plugins import CheckpointIO
 import lightning_gen.datamodules
 import lightning_gen.models  # noqa: F401 -- an imported class is known to --model by its name
 from lightning_gen.callbacks import (
+    GameHealth,
     GeneratorEMA,
     ImageGrid,
     LatentPlot,
@@ -70,6 +71,7 @@ class TrainingCLI(LightningCLI):
         parser.add_lightning_class_args(GeneratorEMA, "ema")
         parser.add_lightning_class_args(LatentPlot, "latents")
         parser.set_defaults({"ema.halflife": 0.0, "latents.every_n_epochs": 0})
+        parser.add_lightning_class_args(GameHealth, "health")
         parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
         if not gives(sys.argv[1:], "model.image_shape"):
             parser.link_arguments(

@@ -4,6 +4,7 @@ from lightning_gen.losses.adversarial import (
     ADVERSARIAL_LOSSES,
     Adversarial,
     AdversarialLoss,
+    cross_entropy,
 )
 from lightning_gen.losses.likelihoods import (
     Likelihood,
@@ -23,6 +24,7 @@ __all__ = [
     "Likelihood",
     "bernoulli_log_likelihood",
     "gradient_penalty",
+    "cross_entropy",
     "gaussian_log_likelihood",
     "kl_to_standard_normal",
     "log_mean_exp",

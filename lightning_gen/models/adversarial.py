@@ -14,6 +14,7 @@ from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.losses import (
     ADVERSARIAL_LOSSES,
     Adversarial,
+    cross_entropy,
     gradient_penalty,
     squared_gradient,
 )
@@ -242,6 +243,11 @@ class AdversarialModel(Game):
         """
         with evaluating(self):
             return self.judge(self.place(x), self.condition(*labels))
+
+    @property
+    def scores_are_logits(self) -> bool:
+        """Whether sigmoid(score) is the paper's D(x)."""
+        return self.adversarial.of_discriminator is cross_entropy
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Logits:
         """D's raw scores of the batch's images."""

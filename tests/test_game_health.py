@@ -1,0 +1,114 @@
+"""Laws of the game's health: figures that are right, words that come in time, no trace left."""
+
+import warnings
+from collections.abc import Callable
+from math import log
+from typing import Any
+
+import pytest
+import torch
+from lightning import Trainer, seed_everything
+from torch.utils.data import DataLoader
+
+from lightning_gen import Autoencoder, GameHealth
+from lightning_gen.callbacks.game_health import gradient_norm
+from tests.conftest import SHAPE, images, same, small_dcgan, small_gan, state
+
+Fit = Callable[..., Trainer]
+ALWAYS = {"accuracy_real", "accuracy_fake", "mean_real", "mean_fake", "diversity"}
+
+
+def test_figures_are_logged_when_training_logs(fit: Fit) -> None:
+    trainer = fit(small_gan(), max_epochs=1, callbacks=[GameHealth()], log_every_n_steps=4)
+    facts = {
+        name.removeprefix("health/"): value.item()
+        for name, value in trainer.callback_metrics.items()
+        if name.startswith("health/")
+    }
+    assert facts.keys() == ALWAYS | {"gradient_d", "gradient_g", "jensen_shannon"}
+    assert facts["gradient_d"] > 0 and facts["gradient_g"] > 0
+    assert 0 <= facts["mean_fake"] <= 1 and 0 <= facts["accuracy_real"] <= 1
+    assert facts["jensen_shannon"] <= log(2)
+
+
+def test_training_is_bit_equal_with_and_without(fit: Fit) -> None:
+    weights = []
+    for callbacks in ([], [GameHealth()]):
+        seed_everything(0)
+        model = small_dcgan(pack=2)
+        fit(model, max_epochs=2, callbacks=callbacks)
+        weights.append(state(model))
+    assert same(*weights)
+
+
+def test_a_generator_that_copies_the_data_is_as_diverse_and_undivergent() -> None:
+    model, x = small_gan(), images()
+    model.sample = lambda n, seed=None: x
+    facts = GameHealth().observe(model, x, 0)
+    assert facts["diversity"] == pytest.approx(1)
+    assert facts["jensen_shannon"] <= 1e-6  # no D tells apart what is the same
+    assert facts["accuracy_real"] + facts["accuracy_fake"] == pytest.approx(1)
+    model.discriminator[-1].weight.data.zero_()
+    model.discriminator[-1].bias.data.zero_()
+    facts = GameHealth().observe(model, x, 0)
+    assert facts["jensen_shannon"] == pytest.approx(0, abs=1e-6)
+    assert facts["mean_real"] == facts["mean_fake"] == 0.5
+
+
+def test_the_gradient_norm_is_that_of_all_parameters() -> None:
+    model = small_gan()
+    assert gradient_norm(model.discriminator) == 0
+    model.discriminator(images()).sum().backward()
+    parts = [p.grad.flatten() for p in model.discriminator.parameters()]
+    assert gradient_norm(model.discriminator) == pytest.approx(torch.cat(parts).norm().item())
+
+
+def test_other_losses_have_raw_scores_and_no_divergence() -> None:
+    facts = GameHealth().observe(small_gan(adversarial="hinge"), images(), 0)
+    assert facts.keys() == ALWAYS | {"gradient_d", "gradient_g"}
+
+
+@pytest.mark.parametrize(
+    ("ill", "flag"),
+    [
+        ({"accuracy_real": 1.0, "accuracy_fake": 1.0}, "--model.r1"),
+        ({"accuracy_fake": 1.0, "gradient_g": 1e-6}, "--model.adversarial non_saturating"),
+        ({"diversity": 0.1}, "--model.pack"),
+    ],
+)
+def test_a_disease_is_named_once_with_its_flag(ill: dict[str, float], flag: str) -> None:
+    healthy = {
+        "accuracy_real": 0.7,
+        "accuracy_fake": 0.7,
+        "diversity": 0.9,
+        "gradient_g": 1.0,
+        "gradient_d": 1.0,
+    }
+    health = GameHealth()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        health.diagnose(healthy)
+        for facts in [healthy | ill] * 4 + [healthy] + [healthy | ill] * 4:
+            health.diagnose(facts)
+    with pytest.warns(UserWarning, match=flag):
+        health.diagnose(healthy | ill)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        health.diagnose(healthy | ill)
+
+
+def test_a_collapsed_generator_is_found_in_training(fit: Fit) -> None:
+    class Collapsed(type(small_gan())):
+        def forward(self, z: Any, *c: Any) -> Any:
+            return super().forward(0 * z, *c)
+
+    small: dict[str, Any] = {"generator_widths": (8,), "discriminator_widths": (8,)}
+    with pytest.warns(UserWarning, match="alike"):
+        fit(Collapsed(SHAPE, latent_dim=4, **small), max_epochs=2, callbacks=[GameHealth()])
+
+
+def test_models_without_a_game_are_left_alone(fit: Fit) -> None:
+    model = Autoencoder(SHAPE, latent_dim=2, widths=(8,))
+    trainer = fit(model, max_epochs=1, callbacks=[GameHealth()])
+    assert not [name for name in trainer.callback_metrics if name.startswith("health/")]
+    fit(small_gan(), DataLoader(images(8), batch_size=8), max_epochs=1, callbacks=[GameHealth(0)])
