@@ -19,7 +19,12 @@ if TYPE_CHECKING:
         Progress,
         RunCheckpoint,
     )
-    from lightning_gen.datamodules import ImageFolderDataModule, MNISTDataModule
+    from lightning_gen.datamodules import (
+        GaussianMixtureDataModule,
+        ImageFolderDataModule,
+        MNISTDataModule,
+        StackedMNISTDataModule,
+    )
     from lightning_gen.models import (
         DCGAN,
         GAN,
@@ -43,6 +48,7 @@ __all__ = [
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
     "GameHealth",
+    "GaussianMixtureDataModule",
     "GeneratorEMA",
     "ImageFolderDataModule",
     "ImageGrid",
@@ -51,6 +57,7 @@ __all__ = [
     "MNISTDataModule",
     "Progress",
     "RunCheckpoint",
+    "StackedMNISTDataModule",
 ]
 
 

@@ -1,11 +1,11 @@
-"""What a model can be asked for, whatever it is. Callbacks and metrics see only these."""
+"""What a model or its data can be asked for. Callbacks and metrics see only these."""
 
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-from lightning_gen.types import Images, Labels, Latents, Logits
+from lightning_gen.types import Images, ImageShape, Labels, Latents, Logits
 
 
 @runtime_checkable
@@ -95,4 +95,15 @@ class Averages(Protocol):
 
     def start_average(self) -> None:
         """Begin with a copy of the generator."""
+        ...
+
+
+@runtime_checkable
+class HasDensity(Protocol):
+    """Data whose density is known."""
+
+    image_shape: ImageShape
+
+    def log_density(self, x: Images) -> Tensor:
+        """Log p(x) (b,), in nats."""
         ...

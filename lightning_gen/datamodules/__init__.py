@@ -1,6 +1,13 @@
 """Data modules; importing this package makes each known to `--data` by its name."""
 
+from lightning_gen.datamodules.gaussian_mixture import GaussianMixtureDataModule
 from lightning_gen.datamodules.image_folder import ImageFolderDataModule
 from lightning_gen.datamodules.mnist import MNISTDataModule
+from lightning_gen.datamodules.stacked_mnist import StackedMNISTDataModule
 
-__all__ = ["ImageFolderDataModule", "MNISTDataModule"]
+__all__ = [
+    "GaussianMixtureDataModule",
+    "ImageFolderDataModule",
+    "MNISTDataModule",
+    "StackedMNISTDataModule",
+]

@@ -1,4 +1,4 @@
-"""Data sets that fit in memory: one tensor of bytes, one indexing operation a batch."""
+"""Data sets that fit in memory: one tensor, one indexing operation a batch."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -37,7 +37,7 @@ class TensorImages(BatchedImages):
     """The same, in memory.
 
     Args:
-        pixels: (n, c, h, w) uint8.
+        pixels: (n, c, h, w) uint8, or float in [-1, 1].
         labels: (n,) int64.
     """
 
@@ -124,9 +124,9 @@ class ResumableLoader(DataLoader[Batch]):
 class TensorDataModule(LightningDataModule):
     """Loaders over three data sets in memory, which `setup` of a subclass provides.
 
-    Batches are (x, labels): x (b, c, h, w) float in [-1, 1], made from bytes after their transfer
-    to the device; labels (b,) int64. The order of the training images follows from the seed and
-    the epoch alone, and each process gets its share of it.
+    Batches are (x, labels): x (b, c, h, w) float in [-1, 1], made after their transfer to the
+    device where the data are bytes; labels (b,) int64. The order of the training images follows
+    from the seed and the epoch alone, and each process gets its share of it.
 
     Args:
         batch_size: images per batch and process.
@@ -204,7 +204,7 @@ class TensorDataModule(LightningDataModule):
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Bytes become images on the device: a quarter of the traffic, and no time of a worker."""
         pixels, labels = batch
-        return to_images(pixels), labels
+        return (to_images(pixels) if pixels.dtype == torch.uint8 else pixels), labels
 
     def _loader_settings(self) -> dict[str, Any]:
         return {
