@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         MNISTDataModule,
         StackedMNISTDataModule,
     )
+    from lightning_gen.metrics import ModeCoverage
     from lightning_gen.models import (
         DCGAN,
         GAN,
@@ -55,6 +56,7 @@ __all__ = [
     "LatentPlot",
     "LossCurves",
     "MNISTDataModule",
+    "ModeCoverage",
     "Progress",
     "RunCheckpoint",
     "StackedMNISTDataModule",
@@ -62,9 +64,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    from lightning_gen.catalog import entries
+    from lightning_gen.catalog import CLASSES, entries
 
-    for kind in ("models", "datamodules", "callbacks"):
+    for kind in CLASSES:
         if name in entries(kind):
             return getattr(import_module(f"lightning_gen.{kind}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-KINDS = ("models", "datamodules", "callbacks", "recipes")
+CLASSES = ("models", "datamodules", "callbacks", "metrics")
+KINDS = (*CLASSES, "recipes")
 
 
 @cache

@@ -15,7 +15,7 @@ COMMANDS = {
     "predict": "save a model's answer to each test image",
     "sample": "draw images from a checkpoint",
     "encode": "save the codes of a data set's images",
-    "list": "show models, data modules, callbacks and recipes",
+    "list": "show models, data modules, callbacks, metrics and recipes",
 }
 HELP = f"""\
 usage: train.py COMMAND [FLAGS]
