@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from lightning_gen.callbacks import (
+        DensityPlot,
         GameHealth,
         GeneratorEMA,
         ImageGrid,
@@ -49,6 +50,7 @@ __all__ = [
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
     "GameHealth",
+    "DensityPlot",
     "GaussianMixtureDataModule",
     "GeneratorEMA",
     "ImageFolderDataModule",

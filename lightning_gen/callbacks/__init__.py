@@ -1,5 +1,6 @@
 """Callbacks for any LightningModule that satisfies the protocols."""
 
+from lightning_gen.callbacks.density_plot import DensityPlot
 from lightning_gen.callbacks.game_health import GameHealth
 from lightning_gen.callbacks.generator_ema import GeneratorEMA
 from lightning_gen.callbacks.image_grid import ImageGrid
@@ -10,6 +11,7 @@ from lightning_gen.callbacks.run_checkpoint import RunCheckpoint
 
 __all__ = [
     "GameHealth",
+    "DensityPlot",
     "GeneratorEMA",
     "ImageGrid",
     "LatentPlot",

@@ -127,6 +127,8 @@ class ImageGrid(Callback):
         batches = trainer.fit_loop.total_batch_idx + 1
         with drawing(model, model.device, self.seed):
             for ability, images in self.grids(model):
+                if images.shape[2:] == (1, 1):
+                    continue  # points, which `DensityPlot` draws
                 grid = make_grid(to_pixels(images).cpu(), self.columns) / 255
                 with whole(self.folder / ability / f"step-{batches:08}.png") as path:
                     save_image(grid, path)

@@ -9,9 +9,9 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from lightning_gen.callbacks.figures import new_figure, save_figure
 from lightning_gen.callbacks.image_grid import show
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
-from lightning_gen.files import whole
 from lightning_gen.projection import Array, Method, knn_accuracy, project, trustworthiness
 from lightning_gen.protocols import Encodes, Features, Samples, labels_for
 from lightning_gen.sampling import drawing
@@ -161,21 +161,14 @@ class LatentPlot(Callback):
 
     def picture(self, scene: "Scene", titles: list[str], path: Path) -> Tensor:
         """Write the panels side by side; the same as a tensor (3, h, w) in [0, 1]."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure  # a second that is not spent at start-up
-
-        figure = Figure(figsize=(6 * len(titles), 6), dpi=100, layout="constrained")
-        canvas = FigureCanvasAgg(figure)
+        figure = new_figure(6 * len(titles), 6)
         panels = figure.subplots(1, len(titles), squeeze=False)[0]
         for axes, title, name in zip(panels, titles, scene.spaces, strict=True):
             axes.set(title=title, xticks=[], yticks=[])
             _scatter(axes, self.maps[name], scene.labels, scene.names)
             if self.pictures:
                 _place(axes, self.maps[name][:PICTURES], scene.x[:PICTURES])
-        with whole(path) as part:
-            figure.savefig(part)
-        pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
-        return torch.from_numpy(pixels).permute(2, 0, 1) / 255
+        return save_figure(figure, path)
 
 
 @dataclass(frozen=True)

@@ -207,12 +207,13 @@ def summary(folder: Path, checkpoint: Path | None) -> str:
         "sample grid": grids.get("samples"),
         "reconstructions": grids.get("reconstructions"),
         "latent map": grids.get("latents"),
+        "densities": folder / "images" / "density" / "density.gif",
         "loss curves": folder / "losses.png",
         "metrics": folder / "metrics.csv",
         "checkpoint": checkpoint,
     }
     lines = [f"  {name:17}{path}" for name, path in places.items() if path and path.exists()]
-    if checkpoint and checkpoint.exists():
+    if checkpoint and checkpoint.exists() and "density" not in grids:
         program = "python train.py" if sys.argv[0].endswith(".py") else "lightning-gen"
         lines += [
             "Draw more samples:",

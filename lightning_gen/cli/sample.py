@@ -83,6 +83,10 @@ def sample(
     drawn = load_model(checkpoint, own_class(model)).to(device or best_device())
     if not isinstance(drawn, Samples):
         raise CheckpointError(f"{checkpoint} holds {type(drawn).__name__}, which cannot draw")
+    if drawn.sample(1, seed=seed).shape[2:] == (1, 1):
+        raise UserError(
+            f"{checkpoint} draws points, which make no pictures; in Python, sample(n) gives them"
+        )
     if layout == "grid":
         columns = columns or round(n**0.5)
         pixels = (

@@ -20,6 +20,7 @@ from lightning.pytorch.plugins import CheckpointIO
 import lightning_gen.datamodules
 import lightning_gen.models  # noqa: F401 -- an imported class is known to --model by its name
 from lightning_gen.callbacks import (
+    DensityPlot,
     GameHealth,
     GeneratorEMA,
     ImageGrid,
@@ -70,6 +71,7 @@ class TrainingCLI(LightningCLI):
         parser.add_lightning_class_args(LossCurves, "curves")
         parser.add_lightning_class_args(GeneratorEMA, "ema")
         parser.add_lightning_class_args(LatentPlot, "latents")
+        parser.add_lightning_class_args(DensityPlot, "density")
         parser.set_defaults({"ema.halflife": 0.0, "latents.every_n_epochs": 0})
         parser.add_lightning_class_args(GameHealth, "health")
         parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
@@ -141,6 +143,7 @@ class TrainingCLI(LightningCLI):
                 "data": config.data.get("init_args", {}),
                 "grid": config.grid,
                 "latents": config.latents,
+                "density": config.density,
                 "model": config.model.get("init_args", {}),
             }
             owner = next(

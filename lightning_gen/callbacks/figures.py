@@ -1,0 +1,28 @@
+"""Figures of matplotlib as files and as tensors, without a display."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lightning_gen.files import whole
+
+
+def new_figure(width: float, height: float) -> Any:
+    """An empty figure, in hundreds of pixels."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure  # a second that is not spent at start-up
+
+    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(figure: Any, path: Path) -> Tensor:
+    """Write a figure; the same as a tensor (3, h, w) in [0, 1]."""
+    with whole(path) as part:
+        figure.savefig(part)
+    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+    return torch.from_numpy(pixels).permute(2, 0, 1) / 255

@@ -1,0 +1,205 @@
+"""Laws of the density figures: what they show is true, and the training does not notice."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning import Callback, Trainer, seed_everything
+from PIL import Image
+from torch import Tensor
+
+from lightning_gen import GAN, DensityPlot, GaussianMixtureDataModule, ImageGrid
+from lightning_gen.callbacks.density_plot import line, plane
+from lightning_gen.cli import main
+from lightning_gen.cli.runs import FOLDER_VARIABLE
+from lightning_gen.errors import ArgumentError, NotReadyError
+from lightning_gen.mixtures import make_mixture
+from tests.conftest import loader, same, small_gan, state
+from tests.test_callbacks import PictureLogger
+
+Fit = Callable[..., Trainer]
+CPU = torch.device("cpu")
+
+
+class JudgingGAN(GAN):
+    """A GAN that gives its discriminator's scores, and leaves all care to the callback."""
+
+    def sample(self, n: int, seed: int | None = None) -> Tensor:
+        assert not self.training
+        return self.generate(n)
+
+    def score(self, x: Tensor) -> Tensor:
+        return self.discriminator(self.place(x))
+
+
+class Slope:
+    """D(x) = sigmoid(3 x), from a map of four scores."""
+
+    def score(self, x: Tensor) -> Tensor:
+        return (3 * x).expand(-1, 1, 2, 2)
+
+
+def data(kind: Any = "1d", **kwargs: Any) -> GaussianMixtureDataModule:
+    return GaussianMixtureDataModule(kind, **{"n": 200, "batch_size": 50} | kwargs)
+
+
+def point_gan(dimensions: int = 1) -> JudgingGAN:
+    return JudgingGAN((dimensions, 1, 1), 2, generator_widths=(8,), discriminator_widths=(8,))
+
+
+def plot(**kwargs: Any) -> DensityPlot:
+    return DensityPlot(**{"samples": 100} | kwargs)
+
+
+def frames(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("images/density/*"))
+
+
+def curves(figure: Any) -> dict[str, Any]:
+    return {curve.get_label(): curve for axes in figure.axes for curve in axes.get_lines()}
+
+
+def test_training_is_bit_equal_with_and_without(fit: Fit, tmp_path: Path) -> None:
+    runs = []
+    for callbacks in ([], [plot(every_n_batches=3)]):
+        seed_everything(0)
+        model = point_gan()
+        fit(model, data(), callbacks=callbacks)
+        runs.append(state(model))
+    assert same(*runs)
+    steps = [f"step-{batches:08}.png" for batches in (3, 4, 6, 8)]
+    assert frames(tmp_path) == ["density.gif", *steps]
+
+
+@pytest.mark.parametrize(("kind", "size"), [("1d", (700, 600)), ("ring", (700, 700))])
+def test_frames_become_an_animation(kind: Any, size: Any, fit: Fit, tmp_path: Path) -> None:
+    points = data(kind)
+    logger = PictureLogger(tmp_path)
+    fit(
+        point_gan(points.image_shape[0]),
+        points,
+        callbacks=[plot()],
+        max_epochs=3,
+        logger=logger,
+    )
+    folder = Path(logger.log_dir)
+    gif = Image.open(folder / "images" / "density" / "density.gif")
+    assert (gif.n_frames, gif.size) == (3, size)
+    for i, name in enumerate(frames(folder)[1:]):
+        gif.seek(i)
+        frame = Image.open(folder / "images" / "density" / name).convert("RGB")
+        assert np.abs(np.asarray(gif.convert("RGB"), float) - np.asarray(frame)).mean() < 3
+    assert logger.shown == [("images/density", batches) for batches in (4, 8, 12)]
+
+
+def test_the_curves_are_what_they_are_said_to_be() -> None:
+    points, mixture = data(), make_mixture("1d")
+    x, _ = mixture.sample(200_000, torch.Generator().manual_seed(0))
+    figure = line(points, x + 0.1, Slope(), CPU)
+    drawn = {name: np.asarray(curve.get_data()) for name, curve in curves(figure).items()}
+    grid, p = drawn["data, p"]
+    centres = torch.tensor(grid, dtype=torch.float32)[:, None, None, None]
+    assert np.allclose(p, mixture.log_density(centres).exp(), rtol=1e-3)
+    q = mixture.log_density(centres - 0.1).exp().numpy()
+    (histogram,) = figure.axes[0].patches
+    assert np.abs(histogram.get_data().values - q).max() < 0.1
+    assert histogram.get_data().values.mean() * 2 == pytest.approx(1)
+    best = drawn["D*(x) = p / (p + q)"][1]
+    seen = p + q > 0.1
+    assert np.abs(best[seen] - p[seen] / (p + q)[seen]).max() < 0.03
+    assert np.isnan(best[p + q < 0.01]).all()
+    assert np.allclose(drawn["D(x)"][1], 1 / (1 + np.exp(-3 * grid)), atol=1e-5)
+
+
+def test_without_a_judge_there_is_no_curve_of_d() -> None:
+    x, _ = make_mixture("1d").sample(100, torch.Generator().manual_seed(0))
+    assert "D(x)" not in curves(line(data(), x, None, CPU))
+
+
+def test_contours_are_circles_of_1_2_and_3_sigma() -> None:
+    mixture = make_mixture("ring", 1, 0.03)
+    x, _ = mixture.sample(50, torch.Generator().manual_seed(0))
+    axes = plane(data("ring", modes=1, sigma=0.03), x).axes[0]
+    dots, contours = axes.collections
+    assert np.allclose(dots.get_offsets(), x.flatten(1))
+    radii = []
+    for path in contours.get_paths():
+        sigmas = np.linalg.norm(path.vertices - mixture.means.numpy(), axis=1) / mixture.sigma
+        assert sigmas.std() < 0.03
+        radii.append(sigmas.mean())
+    assert radii == pytest.approx([3, 2, 1], abs=0.05)
+
+
+def test_a_resumed_run_animates_the_frames_on_disk(fit: Fit, tmp_path: Path) -> None:
+    fit(point_gan(), data(), callbacks=[plot()]).save_checkpoint(path := tmp_path / "a.ckpt")
+    folder = tmp_path / "images" / "density"
+    late = folder / "step-00000999.png"  # of a run that got farther than the checkpoint
+    late.write_bytes((folder / "step-00000004.png").read_bytes())
+    fit(point_gan(), data(), callbacks=[plot()], max_epochs=3, ckpt_path=path)
+    assert Image.open(folder / "density.gif").n_frames == 3
+
+
+class Interrupt(Callback):
+    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+        if trainer.fit_loop.total_batch_idx == 5:
+            raise RuntimeError("stop")
+
+
+def test_a_run_that_breaks_off_is_animated(fit: Fit, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="stop"):
+        fit(point_gan(), data(), callbacks=[plot(), Interrupt()])
+    assert frames(tmp_path) == ["density.gif", "step-00000004.png"]
+
+
+def test_only_the_first_process_draws(fit: Fit, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(Trainer, "is_global_zero", False)
+    fit(point_gan(), data(), callbacks=[plot()])
+    assert not (tmp_path / "images").exists()
+
+
+def test_data_without_a_density_are_left_alone(fit: Fit, tmp_path: Path) -> None:
+    fit(small_gan(), loader(), callbacks=[plot()])
+    assert not (tmp_path / "images").exists()
+
+
+def test_a_model_that_cannot_draw_yet_is_left_alone(fit: Fit, tmp_path: Path) -> None:
+    class NotYet(JudgingGAN):
+        def sample(self, n: int, seed: int | None = None) -> Tensor:
+            raise NotReadyError("no samples before the first validation")
+
+    fit(NotYet((1, 1, 1), 2), data(), callbacks=[plot()])
+    assert not (tmp_path / "images").exists()
+
+
+def test_points_make_no_grid_of_images(fit: Fit, tmp_path: Path) -> None:
+    fit(point_gan(2), data("ring"), callbacks=[ImageGrid(n=4)])
+    assert not (tmp_path / "images").exists()
+
+
+@pytest.mark.parametrize("wrong", [{"samples": 0}, {"every_n_epochs": -1}], ids=str)
+def test_an_argument_out_of_range_is_named(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentError, match=next(iter(wrong))):
+        DensityPlot(**wrong)
+
+
+def test_the_command_line_draws_points_by_itself(
+    tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    monkeypatch.setenv(FOLDER_VARIABLE, "")
+    flags = ["--data.n", "300", "--data.batch_size", "100", "--density.every_n_batches", "2"]
+    flags += ["--trainer.max_epochs", "1", "--trainer.accelerator", "cpu"]
+    assert main(["fit", "--model", "GAN", "--data", "GaussianMixtureDataModule", *flags]) == 0
+    (folder,) = tmp_path.glob("runs/gan-gaussianmixture/*")
+    assert frames(folder) == ["density.gif", "step-00000002.png", "step-00000003.png"]
+    assert {path.name for path in (folder / "images").iterdir()} == {"density"}
+    said = capsys.readouterr().out
+    assert "density.gif" in said
+    assert "Draw more samples" not in said
+    assert main(["sample", str(folder / "checkpoints" / "last.ckpt")]) == 2
+    assert "draws points" in capsys.readouterr().err
