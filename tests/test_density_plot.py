@@ -32,12 +32,16 @@ class JudgingGAN(GAN):
         assert not self.training
         return self.generate(n)
 
+    scores_are_logits = True
+
     def score(self, x: Tensor) -> Tensor:
         return self.discriminator(self.place(x))
 
 
 class Slope:
     """D(x) = sigmoid(3 x), from a map of four scores."""
+
+    scores_are_logits = True
 
     def score(self, x: Tensor) -> Tensor:
         return (3 * x).expand(-1, 1, 2, 2)

@@ -29,7 +29,8 @@ class DensityPlot(Callback):
     Points are images (d, 1, 1) of a data module that knows their density. In one dimension, as in
     fig. 1 of Goodfellow et al. (2014): the data's density p, a histogram q of samples, and below
     them D(x) = sigmoid(score) beside the best answer to this generator, D*(x) = p / (p + q), their
-    prop. 1, where there is anything to tell apart. In two dimensions: samples, and contours of p.
+    prop. 1, where there is anything to tell apart; a loss whose scores are no logits leaves D out.
+    In two dimensions: samples, and contours of p.
 
     Frames are written as `images/density/step-<batches>.png` in the run's folder, shown by loggers
     that have a panel for pictures, and together, with those of the run that this one resumes, as
@@ -97,7 +98,9 @@ class DensityPlot(Callback):
         with suppress(NotReadyError), drawing(model, model.device, self.seed):
             x = model.sample(self.samples, seed=self.seed).float().cpu()
             if data.image_shape[0] == 1:
-                figure = line(data, x, model if isinstance(model, Judges) else None, model.device)
+                judge: Any = model  # one that gives probabilities, or none
+                is_judge = isinstance(judge, Judges) and judge.scores_are_logits
+                figure = line(data, x, judge if is_judge else None, model.device)
             else:
                 figure = plane(data, x)
             figure.suptitle(f"after {batches:,} batches")
