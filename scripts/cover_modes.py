@@ -9,6 +9,7 @@ import argparse
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from lightning_gen import GaussianMixtureDataModule
 from lightning_gen.checkpoints import load_model
@@ -33,7 +34,8 @@ def main() -> None:
                 raise SystemExit(1)
             seconds = time.perf_counter() - start
             (checkpoint,) = Path(folder).rglob("last.ckpt")
-            x = load_model(checkpoint).sample(SAMPLES, seed=0)
+            model: Any = load_model(checkpoint)
+            x = model.sample(SAMPLES, seed=0)
         coverage = ModeCoverage(len(data.means))
         coverage.update(*data.mixture.nearest(x))
         found = {name: value.item() for name, value in coverage.compute().items()}
