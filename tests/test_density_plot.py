@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from lightning_gen import GAN, DensityPlot, GaussianMixtureDataModule, ImageGrid
-from lightning_gen.callbacks.density_plot import line, plane
+from lightning_gen.callbacks.density_plot import landscape, line, plane
 from lightning_gen.cli import main
 from lightning_gen.cli.runs import FOLDER_VARIABLE
 from lightning_gen.errors import ArgumentError, NotReadyError
@@ -127,7 +127,8 @@ def test_without_a_judge_there_is_no_curve_of_d() -> None:
 def test_contours_are_circles_of_1_2_and_3_sigma() -> None:
     mixture = make_mixture("ring", 1, 0.03)
     x, _ = mixture.sample(50, torch.Generator().manual_seed(0))
-    axes = plane(data("ring", modes=1, sigma=0.03), x).axes[0]
+    log_p = landscape(data("ring", modes=1, sigma=0.03))
+    axes = plane(log_p, x).axes[0]
     dots, contours = axes.collections
     assert np.allclose(dots.get_offsets(), x.flatten(1))
     radii = []

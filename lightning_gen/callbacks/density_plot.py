@@ -59,10 +59,12 @@ class DensityPlot(Callback):
         self.every_n_epochs, self.every_n_batches = every_n_epochs, every_n_batches
         self.samples, self.seed = samples, seed
         self.folder: Path | None = None
+        self.log_p: Tensor | None = None  # of the plane, the same in every frame
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Find the run's folder, in every process, because Lightning's answer is a broadcast."""
         self.folder = Path(trainer.log_dir or trainer.default_root_dir) / "images" / "density"
+        self.log_p = None
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -102,7 +104,8 @@ class DensityPlot(Callback):
                 is_judge = isinstance(judge, Judges) and judge.scores_are_logits
                 figure = line(data, x, judge if is_judge else None, model.device)
             else:
-                figure = plane(data, x)
+                self.log_p = landscape(data) if self.log_p is None else self.log_p
+                figure = plane(self.log_p, x)
             figure.suptitle(f"after {batches:,} batches")
             show(trainer, "density", save_figure(figure, self.folder / _frame(batches)), batches)
 
@@ -149,11 +152,16 @@ def line(data: HasDensity, x: Images, judge: Judges | None, device: torch.device
     return figure
 
 
-def plane(data: HasDensity, x: Images) -> Any:
-    """The figure of two dimensions: samples, and contours of p at 1, 2 and 3 sigma of a mode."""
+def landscape(data: HasDensity) -> Tensor:
+    """Log p on a grid of the plane, (x, y)."""
     side = torch.linspace(-1, 1, SIDE)
     grid = _points(torch.cartesian_prod(side, side))
-    log_p = torch.cat([data.log_density(part) for part in grid.split(10_000)]).view(SIDE, SIDE)
+    return torch.cat([data.log_density(part) for part in grid.split(10_000)]).view(SIDE, SIDE)
+
+
+def plane(log_p: Tensor, x: Images) -> Any:
+    """The figure of two dimensions: samples, and contours of p at 1, 2 and 3 sigma of a mode."""
+    side = torch.linspace(-1, 1, SIDE)
     levels = log_p.max() - torch.tensor([3.0, 2.0, 1.0]).square() / 2
 
     figure = new_figure(7, 7)
