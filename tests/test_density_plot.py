@@ -10,9 +10,9 @@ import pytest
 import torch
 from lightning import Callback, Trainer, seed_everything
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
-from lightning_gen import GAN, DensityPlot, GaussianMixtureDataModule, ImageGrid
+from lightning_gen import GAN, ConditionalGAN, DensityPlot, GaussianMixtureDataModule, ImageGrid
 from lightning_gen.callbacks.density_plot import landscape, line, plane
 from lightning_gen.cli import main
 from lightning_gen.cli.runs import FOLDER_VARIABLE
@@ -119,9 +119,20 @@ def test_the_curves_are_what_they_are_said_to_be() -> None:
     assert np.allclose(drawn["D(x)"][1], 1 / (1 + np.exp(-3 * grid)), atol=1e-5)
 
 
-def test_without_a_judge_there_is_no_curve_of_d() -> None:
+@pytest.mark.parametrize(
+    ("model", "drawn"),
+    [
+        (None, False),
+        (GAN((1, 1, 1)), True),
+        (GAN((1, 1, 1), discriminator=nn.Sequential(nn.Flatten(0), nn.Identity())), True),  # (b,)
+        (GAN((1, 1, 1), pack=2), False),
+        (GAN((1, 1, 1), adversarial="hinge"), False),
+        (ConditionalGAN((1, 1, 1), 2, body="mlp"), False),
+    ],
+)
+def test_d_is_drawn_where_single_points_have_a_probability(model: Any, drawn: bool) -> None:
     x, _ = make_mixture("1d").sample(100, torch.Generator().manual_seed(0))
-    assert "D(x)" not in curves(line(data(), x, None, CPU))
+    assert ("D(x)" in curves(line(data(), x, model, CPU))) is drawn
 
 
 def test_contours_are_circles_of_1_2_and_3_sigma() -> None:

@@ -14,7 +14,7 @@ from lightning_gen.callbacks.figures import new_figure, save_figure
 from lightning_gen.callbacks.image_grid import show
 from lightning_gen.errors import NotReadyError, require_at_least
 from lightning_gen.files import whole
-from lightning_gen.protocols import HasDensity, Judges, Samples
+from lightning_gen.protocols import Conditional, HasDensity, Judges, Samples
 from lightning_gen.sampling import drawing
 from lightning_gen.types import Images
 
@@ -29,8 +29,8 @@ class DensityPlot(Callback):
     Points are images (d, 1, 1) of a data module that knows their density. In one dimension, as in
     fig. 1 of Goodfellow et al. (2014): the data's density p, a histogram q of samples, and below
     them D(x) = sigmoid(score) beside the best answer to this generator, D*(x) = p / (p + q), their
-    prop. 1, where there is anything to tell apart; a loss whose scores are no logits leaves D out.
-    In two dimensions: samples, and contours of p.
+    prop. 1, where there is anything to tell apart; D is left out where its scores are no logits, or
+    not of single points without labels. In two dimensions: samples, and contours of p.
 
     Frames are written as `images/density/step-<batches>.png` in the run's folder, shown by loggers
     that have a panel for pictures, and together, with those of the run that this one resumes, as
@@ -100,9 +100,7 @@ class DensityPlot(Callback):
         with suppress(NotReadyError), drawing(model, model.device, self.seed):
             x = model.sample(self.samples, seed=self.seed).float().cpu()
             if data.image_shape[0] == 1:
-                judge: Any = model  # one that gives probabilities, or none
-                is_judge = isinstance(judge, Judges) and judge.scores_are_logits
-                figure = line(data, x, judge if is_judge else None, model.device)
+                figure = line(data, x, model, model.device)
             else:
                 self.log_p = landscape(data) if self.log_p is None else self.log_p
                 figure = plane(self.log_p, x)
@@ -127,8 +125,18 @@ def _frame(batches: int) -> str:
     return f"step-{batches:08}.png"
 
 
-def line(data: HasDensity, x: Images, judge: Judges | None, device: torch.device) -> Any:
-    """The figure of one dimension: p and q on top; below them D, if there is a judge, and D*."""
+def answers_of(model: object, x: Images) -> Tensor | None:
+    """D(x) (b,), if the model has one for single points without labels."""
+    conditional = isinstance(model, Conditional) and model.num_classes
+    if conditional or not isinstance(model, Judges) or not model.scores_are_logits:
+        return None
+    scores = model.score(x)
+    one_each = len(scores) == len(x)  # packs of points have no place on the axis
+    return scores.float().sigmoid().reshape(len(x), -1).mean(1).cpu() if one_each else None
+
+
+def line(data: HasDensity, x: Images, model: object, device: torch.device) -> Any:
+    """The figure of one dimension: p and q on top; below them D, if the model has one, and D*."""
     edges = torch.linspace(-1, 1, BINS + 1)
     centres = (edges[1:] + edges[:-1]) / 2
     p = data.log_density(_points(centres)).exp().numpy()
@@ -142,9 +150,9 @@ def line(data: HasDensity, x: Images, judge: Judges | None, device: torch.device
     densities.stairs(q, edges, fill=True, color="C2", alpha=0.5, label="generated, q")
     densities.set(xlim=(-1, 1), ylim=(0, 1.6 * p.max()), ylabel="density")
     answers.axhline(0.5, color="0.8", linewidth=1)
-    if judge:
-        scores = judge.score(_points(centres).to(device)).float().sigmoid().flatten(1).mean(1).cpu()
-        answers.plot(centres, scores, "C0", label="D(x)")
+    D = answers_of(model, _points(centres).to(device))
+    if D is not None:
+        answers.plot(centres, D, "C0", label="D(x)")
     answers.plot(centres, best, "C3--", label="D*(x) = p / (p + q)")
     answers.set(xlim=(-1, 1), ylim=(-0.05, 1.35), yticks=(0, 0.5, 1), xlabel="x", ylabel="D")
     for axes in (densities, answers):
