@@ -46,7 +46,13 @@ class Judges(Protocol):
 
 @runtime_checkable
 class Plays(Protocol):
-    """Is a game of several networks, each with gradients of its own."""
+    """Is a game of several networks, each with gradients of its own.
+
+    Attributes:
+        reports: what the latest step reports, by name; more may be added before it is logged.
+    """
+
+    reports: dict[str, Tensor]
 
     @property
     def players(self) -> Mapping[str, nn.Module]: ...

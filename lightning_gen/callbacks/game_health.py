@@ -60,8 +60,9 @@ class GameHealth(Callback):
             return
         if isinstance(pl_module, Plays) and isinstance(pl_module, Judges):
             facts = self.observe(pl_module, batch, batches)
-            pl_module.log_dict({f"health/{name}": value for name, value in facts.items()})
             self.diagnose(facts)
+            named = {f"health/{name}": torch.tensor(value) for name, value in facts.items()}
+            pl_module.reports.update(named)  # logged, and saved, with what the step itself reports
 
     def observe(self, model: Any, batch: Any, seed: int) -> dict[str, float]:
         """What there is to know of the game at this batch."""
