@@ -21,7 +21,7 @@ ALLOWED = {  # what the modules of a folder may import of the package, besides t
     | {"losses", "networks", "optimization", "checks", "checkpoints", "nonfinite", "strategies"},
     "datamodules": {"types", "errors", "mixtures"},
     "callbacks": {"types", "errors", "files", "protocols", "sampling", "projection"},
-    "metrics": {"types", "errors", "protocols"},
+    "metrics": {"types", "errors", "sampling", "protocols"},
 }
 
 
@@ -104,7 +104,9 @@ def test_the_wheel_holds_one_package_and_all_it_needs(installed: Path) -> None:
         "bin",
     }
     sources = {
-        p.relative_to(PACKAGE) for p in PACKAGE.rglob("*") if p.suffix in (".py", ".npz", ".yaml")
+        p.relative_to(PACKAGE)
+        for p in PACKAGE.rglob("*")
+        if p.suffix in (".py", ".npz", ".yaml", ".safetensors")
     }
     assert not {source for source in sources if not (installed / "lightning_gen" / source).exists()}
     assert (installed / "lightning_gen" / "py.typed").exists()

@@ -14,6 +14,7 @@ COMMANDS = {
     "test": "measure a model on the test images",
     "predict": "save a model's answer to each test image",
     "sample": "draw images from a checkpoint",
+    "evaluate": "compare a checkpoint's samples with real images",
     "encode": "save the codes of a data set's images",
     "list": "show models, data modules, callbacks, metrics and recipes",
 }
@@ -26,6 +27,7 @@ usage: train.py COMMAND [FLAGS]
   train.py fit --model DCGAN --data MNISTDataModule   any model on any data
   train.py fit --model DCGAN --model.latent_dim 64 …  every constructor argument is a flag
   train.py sample CHECKPOINT --n 100                  more images
+  train.py evaluate CHECKPOINT                        how good they are, in figures
   train.py encode CHECKPOINT --data MNISTDataModule   codes and labels, as codes.npz
 
   train.py COMMAND --help       all flags of a command
@@ -69,6 +71,9 @@ def _dispatch(args: list[str]) -> int:
         command, rest = args[0], args[1:]
         if command == "sample":
             from lightning_gen.cli.sample import run
+        elif command == "evaluate":
+            rest = resolve(rest)
+            from lightning_gen.cli.evaluate import run
         elif command == "encode":
             rest = resolve(rest)
             from lightning_gen.cli.encode import run

@@ -92,14 +92,14 @@ def sample(
         pixels = (
             [to_pixels(_walk(drawn, walk, n, columns, seed)).cpu()]
             if walk
-            else [to_pixels(x).cpu() for x in _draw(drawn, n, seed)]
+            else [to_pixels(x).cpu() for x in draw(drawn, n, seed)]
         )
         grid = make_grid(torch.cat(pixels), columns) / 255
         with whole(target) as path:
             save_image(grid, path)
     else:
         numbered = iter(paths)
-        for x in tqdm(_draw(drawn, n, seed), total=-(-n // CHUNK), disable=not sys.stderr.isatty()):
+        for x in tqdm(draw(drawn, n, seed), total=-(-n // CHUNK), disable=not sys.stderr.isatty()):
             for image in to_pixels(x).cpu() / 255:
                 with whole(next(numbered)) as path:
                     save_image(image, path)
@@ -130,10 +130,11 @@ def own_class(class_path: str | None) -> type[LightningModule] | None:
     return getattr(import_module(module), name)
 
 
-def _draw(model: Samples, n: int, seed: int) -> Iterator[Images]:
-    """Chunk by chunk."""
+def draw(model: Samples, n: int, seed: int, classes: int = 0) -> Iterator[Images]:
+    """Draw n images chunk by chunk; of a model with classes, all of them in turn."""
     for start in range(0, n, CHUNK):
-        yield model.sample(CHUNK, seed=derive_seed(seed, start))[: n - start]
+        labels = {"labels": torch.arange(start, start + CHUNK) % classes} if classes else {}
+        yield model.sample(CHUNK, seed=derive_seed(seed, start), **labels)[: n - start]
 
 
 def _walk(model: Any, kind: Walk, n: int, columns: int, seed: int) -> Images:

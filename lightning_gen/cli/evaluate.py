@@ -1,0 +1,152 @@
+"""evaluate: what a checkpoint's samples are worth, beside real images in their place."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonargparse
+import torch
+from lightning import LightningDataModule, LightningModule
+from torch import Tensor
+from torchvision.utils import make_grid, save_image
+from tqdm import tqdm
+
+from lightning_gen import __version__, catalog
+from lightning_gen.checkpoints import load_model, read_checkpoint
+from lightning_gen.cli.messages import flagged
+from lightning_gen.cli.sample import CHUNK, best_device, draw, own_class
+from lightning_gen.errors import CheckpointError, UserError, require_at_least
+from lightning_gen.evaluation import CLOSEST, Comparison, compare
+from lightning_gen.files import whole
+from lightning_gen.protocols import Conditional, Samples
+from lightning_gen.types import Labels, to_pixels
+
+FEWEST = 10  # samples of which there is anything to say
+
+
+def evaluate(
+    checkpoint: str,
+    data: LightningDataModule,
+    n: int = 10_000,
+    seed: int = 0,
+    out: str | None = None,
+    cas: bool = False,
+    device: str | None = None,
+    model: str | None = None,
+    force: bool = False,
+) -> None:
+    """Draw samples, compare them with the test images, print the figures and write them as JSON.
+
+    Beside them stand the figures of as many real training images, which a perfect model would
+    reach. The samples that are nearest to training images are shown above those, in a picture.
+
+    Args:
+        checkpoint: the file that training wrote.
+        data: a data module, that of the training by default.
+        n: number of samples.
+        seed: the same seed draws the same samples, those of `train.py sample`.
+        out: the file to write, *.json; CHECKPOINT-evaluation.json, beside it, by default. The
+            picture has its name and ends in -neighbours.png.
+        cas: whether to give the classification accuracy score of a conditional model; two
+            classifiers are trained, in minutes.
+        device: cpu, cuda or mps; the fastest there is by default.
+        model: class of a model of your own, as my_file.MyClass; ours are named in the checkpoint.
+        force: replace files that exist.
+
+    Raises:
+        UserError: the checkpoint cannot be read or cannot draw, samples cannot be compared with
+            this data, or files would be replaced.
+    """
+    require_at_least(FEWEST, n=n)
+    require_at_least(0, seed=seed)
+    paths = _paths(checkpoint, out, force)
+    drawn = load_model(checkpoint, own_class(model)).to(device or best_device())
+    x, labels = _samples(drawn, n, seed, cas)
+    data.prepare_data()
+    data.setup("fit")
+    result = compare(data, x, labels, cas, seed)
+    facts = {
+        "checkpoint": checkpoint,
+        "model": type(drawn).__name__,
+        "data": {"class": type(data).__name__, **data.hparams},
+        "n": n,
+        "seed": seed,
+        "lightning_gen": __version__,
+    }
+    _write(*paths, facts, result)
+    print(f"{n} samples of {facts['model']}, and real images in their place:")
+    print(_table(result))
+    print(paths[0])
+
+
+def run(args: list[str]) -> None:
+    """Parse and run a command line that begins with `evaluate`."""
+    parser = jsonargparse.ArgumentParser(
+        prog="train.py evaluate", exit_on_error=False, allow_abbrev=False
+    )
+    parser.add_argument("checkpoint", type=str, help="the file that training wrote")
+    parser.add_subclass_arguments(
+        LightningDataModule,
+        "data",
+        as_group=False,
+        default=_trained_on(*(arg for arg in args[1:2] if not arg.startswith("-"))),
+        required=False,
+        help="a data module, that of the training by default",
+    )
+    parser.add_function_arguments(evaluate, skip={"checkpoint", "data"})
+    try:
+        evaluate(**parser.instantiate(parser.parse_args(args[1:])))
+    except jsonargparse.ArgumentError as error:
+        raise UserError(flagged(str(error))) from error
+
+
+def _trained_on(checkpoint: str | None = None) -> dict[str, Any]:
+    """The data module of the training with its arguments, as far as the checkpoint tells."""
+    saved = read_checkpoint(checkpoint) if checkpoint else {}
+    for name in catalog.entries("datamodules"):
+        if name in saved:  # its place in the data
+            return {"class_path": name, "init_args": saved.get("datamodule_hyper_parameters", {})}
+    return {"class_path": "MNISTDataModule"}
+
+
+def _paths(checkpoint: str, out: str | None, force: bool) -> tuple[Path, Path]:
+    source = Path(checkpoint)
+    target = Path(out) if out else source.with_name(f"{source.stem}-evaluation.json")
+    if target.suffix != ".json":
+        raise UserError(f"--out {target} must end in .json")
+    picture = target.with_name(f"{target.stem}-neighbours.png")
+    for path in (target, picture):
+        if path.exists() and not force:
+            raise UserError(f"{path} exists: choose another --out, or --force true to replace it")
+    return target, picture
+
+
+def _samples(model: LightningModule, n: int, seed: int, cas: bool) -> tuple[Tensor, Labels | None]:
+    """Samples (n, ...) and, of a conditional model, what they are meant to show: all in turn."""
+    name = type(model).__name__
+    if not isinstance(model, Samples):
+        raise CheckpointError(f"the checkpoint holds {name}, which cannot draw")
+    classes = model.num_classes if isinstance(model, Conditional) else 0
+    if cas and not classes:
+        raise UserError(f"--cas is for conditional models: {name} draws without labels")
+    chunks = draw(model, n, seed, classes)
+    x = torch.cat(list(tqdm(chunks, total=-(-n // CHUNK), disable=not sys.stderr.isatty())))
+    return x.float(), torch.arange(n, device=x.device) % classes if classes else None
+
+
+def _write(target: Path, picture: Path, facts: dict[str, Any], result: Comparison) -> None:
+    figures = {"samples": result.samples, "real": result.real}
+    if result.neighbours is not None:
+        with whole(picture) as path:
+            save_image(make_grid(to_pixels(result.neighbours).cpu(), CLOSEST) / 255, path)
+    with whole(target) as path:
+        path.write_text(json.dumps(facts | result.facts | figures, indent=2) + "\n")
+
+
+def _table(result: Comparison) -> str:
+    rows = [("", "samples", "real")]
+    for (name, value), floor in zip(result.samples.items(), result.real.values(), strict=True):
+        rows.append((name, f"{value:.4g}", f"{floor:.4g}"))
+    width = max(len(name) for name, _, _ in rows)
+    return "\n".join(f"  {name:{width}}{value:>12}{floor:>12}" for name, value, floor in rows)

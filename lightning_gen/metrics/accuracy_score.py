@@ -1,0 +1,96 @@
+"""Classification accuracy score, Ravuri and Vinyals (2019), https://arxiv.org/abs/1905.10887."""
+
+from copy import deepcopy
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from lightning_gen.errors import require_at_least
+from lightning_gen.sampling import evaluating, seed_noise
+from lightning_gen.types import Images, Labels
+
+HELD_OUT = 0.1  # share of the images by which the epoch is chosen ...
+MOST_HELD_OUT = 5000  # ... and their largest number
+
+
+def classification_accuracy_score(
+    train: Images,
+    train_labels: Labels,
+    x: Images,
+    labels: Labels,
+    num_classes: int = 10,
+    epochs: int = 10,
+    batch_size: int = 64,
+    lr: float = 1e-3,
+    seed: int = 0,
+) -> float:
+    """Accuracy on real images x of a classifier that has seen nothing but generated ones.
+
+    A new one is trained; of its epochs, the best on generated images that were held out is tested.
+    Network and settings are those of Bie et al. (2023), https://arxiv.org/abs/2302.02936: for
+    50,000 images, the last 5,000 are held out. 50,000 digits take 15 minutes of one core.
+
+    Args:
+        train: generated images (n, c, h, w) in [-1, 1], in random order or with classes in turn.
+        train_labels: what they were meant to show, (n,).
+        x: real images, (m, c, h, w).
+        labels: what those do show, (m,).
+        num_classes: labels are 0 to num_classes - 1.
+        epochs: passes over the training images.
+        batch_size: images a step.
+        lr: learning rate of Adam.
+        seed: of weights, dropout and order.
+
+    Returns:
+        The share of x that is classified correctly, in [0, 1].
+
+    Raises:
+        ArgumentError: an argument is out of its range.
+    """
+    require_at_least(2, train=len(train))
+    require_at_least(1, epochs=epochs, batch_size=batch_size)
+    device = train.device
+    kept = len(train) - max(min(int(HELD_OUT * len(train)), MOST_HELD_OUT), 1)
+    best = -1.0
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        seed_noise(seed, device)
+        network = _classifier(train.shape[1], train.shape[2:], num_classes).to(device)
+        optimizer = torch.optim.Adam(network.parameters(), lr)
+        for _ in range(epochs):
+            for chosen in torch.randperm(kept).split(batch_size):
+                loss = cross_entropy(network(train[chosen]), train_labels[chosen])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            held_out = _accuracy(network, train[kept:], train_labels[kept:])
+            if held_out > best:
+                best, state = held_out, deepcopy(network.state_dict())
+    network.load_state_dict(state)
+    return _accuracy(network, x, labels)
+
+
+def _classifier(channels: int, size: torch.Size, num_classes: int) -> nn.Module:
+    height, width = ((side - 4) // 2 for side in size)
+    return nn.Sequential(
+        nn.Conv2d(channels, 32, 3),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Dropout(0.25),
+        nn.Flatten(),
+        nn.Linear(64 * height * width, 128),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(128, num_classes),
+    )
+
+
+def _accuracy(network: nn.Module, x: Images, labels: Labels) -> float:
+    with evaluating(network):
+        right = [
+            (network(images).argmax(1) == y).sum()
+            for images, y in zip(x.split(500), labels.split(500), strict=True)
+        ]
+    return torch.stack(right).sum().item() / len(x)

@@ -1,0 +1,105 @@
+"""Every figure of a set of digits beside real ones."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lightning_gen.metrics.accuracy_score import classification_accuracy_score
+from lightning_gen.metrics.classes import ClassHistogram, divergence
+from lightning_gen.metrics.digits import DigitClassifier
+from lightning_gen.metrics.distances import frechet_distance, kernel_distance, prdc
+from lightning_gen.metrics.neighbours import nearest, nearest_neighbour_error
+from lightning_gen.types import Images, Labels, Latents
+
+CHUNK = 500  # images that the judge looks at at once
+QUANTILES = {"min": 0.0, "q01": 0.01, "median": 0.5}
+Figures = dict[str, float]  # by full names, as frechet_distance(digits, 10000)
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Digits and what the judge sees in them.
+
+    Attributes:
+        x: images (n, 1, h, w) in [-1, 1].
+        features: (n, d), on the CPU.
+        classes: what the judge takes them for, (n,).
+    """
+
+    x: Images
+    features: Latents
+    classes: Labels
+
+    @classmethod
+    def seen_by(cls, judge: DigitClassifier, x: Images) -> "Digits":
+        """Look at images, where they are."""
+        chunks = x.split(CHUNK)
+        features = torch.cat([judge.features(chunk).cpu() for chunk in chunks])
+        return cls(x, features, torch.cat([judge.classify(chunk) for chunk in chunks]))
+
+
+def digit_figures(digits: Digits, test: Digits, seed: int = 0) -> Figures:
+    """How far digits are from real test digits: distances, precision and the like, classes.
+
+    Args:
+        digits: generated ones, or real ones for comparison.
+        test: real ones that nothing was trained on.
+        seed: of the kernel distance's subsets.
+    """
+    shares = _shares(digits.classes)
+    named = {"frechet_distance": frechet_distance(test.features, digits.features)}
+    named["kernel_distance"] = kernel_distance(test.features, digits.features, seed)
+    named |= prdc(test.features, digits.features)
+    named["kl_to_data"] = divergence(shares, _shares(test.classes))
+    named |= {f"class_share_{digit}": share for digit, share in enumerate(shares.tolist())}
+    return _full("digits", named, digits.x)
+
+
+def label_figures(
+    digits: Digits, labels: Labels, test: Digits, test_labels: Labels, cas: bool, seed: int = 0
+) -> Figures:
+    """Whether digits show what they should, and what a classifier learns from them.
+
+    Args:
+        digits: generated ones, or real ones for comparison.
+        labels: what they are meant to show, (n,).
+        test: real ones that nothing was trained on.
+        test_labels: what those do show.
+        cas: whether the classifier is a convolutional network as well, which takes minutes.
+        seed: of that network.
+    """
+    agree = (digits.classes == labels).double().mean().item()
+    figures = _full("digits", {"label_accuracy": agree}, digits.x)
+    error = nearest_neighbour_error(digits.x, labels, test.x, test_labels)
+    figures |= _full("pixels", {"nearest_neighbour_error": error}, digits.x)
+    if cas:
+        score = classification_accuracy_score(digits.x, labels, test.x, test_labels, seed=seed)
+        figures |= _full("cnn", {"classification_accuracy_score": score}, digits.x)
+    return figures
+
+
+def memorisation(x: Images, train: Images) -> tuple[Figures, Tensor]:
+    """Distances of images to their nearest training image, to be read beside those of real ones.
+
+    Returns:
+        The least, that of the 1 % nearest, and the median; and the places in `x` and in `train`
+        of all images, the nearest first: (2, n).
+    """
+    distances, places = nearest(x, train)
+    named = {
+        f"training_distance_{name}": distances.double().quantile(share).item()
+        for name, share in QUANTILES.items()
+    }
+    order = distances.argsort(stable=True)
+    return _full("pixels", named, x), torch.stack([order, places[order]])
+
+
+def _shares(classes: Labels) -> Tensor:
+    histogram = ClassHistogram(DigitClassifier.num_classes)
+    histogram.update(classes.cpu())
+    return histogram.compute()
+
+
+def _full(extractor: str, named: Figures, x: Images) -> Figures:
+    return {f"{name}({extractor}, {len(x)})": value for name, value in named.items()}

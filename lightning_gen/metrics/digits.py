@@ -1,0 +1,112 @@
+"""A judge of handwritten digits: what they show, and features by which sets are compared."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from safetensors.torch import load
+from torch import nn
+
+from lightning_gen.errors import DataError
+from lightning_gen.types import Images, Labels, Latents, Logits, to_unit
+
+WEIGHTS = Path(__file__).parent / "digits.safetensors"  # by scripts/train_digit_classifier.py
+WEIGHTS_SHA256 = "9d29ff74b7689698b95ae9e0ef4f8c02c9f4bd951fc32975f877993ce7a4ef0f"
+SIDE = 28  # pixels of MNIST's digits
+
+
+class DigitClassifier(nn.Module):
+    """Three stages of 3x3 convolutions with batch norm, a layer of features, and the classes.
+
+    `extractor` maps images (b, 1, h, w) to features (b, 64), and so is a feature extractor for
+    torchmetrics, as in
+    `FrechetInceptionDistance(judge.extractor, normalize=True, input_img_size=(1, 28, 28))`.
+    """
+
+    num_classes = 10
+    num_features = 64
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.extractor = nn.Sequential(
+            Center(),  # (b, 1, 28, 28) in [0, 1]
+            *_convolution(1, 16),
+            nn.MaxPool2d(2),  # (b, 16, 14, 14)
+            *_convolution(16, 32),
+            *_convolution(32, 32),
+            nn.MaxPool2d(2),  # (b, 32, 7, 7)
+            *_convolution(32, 64),
+            *_convolution(64, 64, padding=0),
+            nn.MaxPool2d(2, ceil_mode=True),  # (b, 64, 3, 3)
+            nn.Flatten(),
+            nn.Linear(64 * 3 * 3, self.num_features),
+            nn.ReLU(),
+        )
+        self.last = nn.Linear(self.num_features, self.num_classes)
+
+    def forward(self, x: Images) -> Logits:
+        """Logits (b, 10) of images (b, 1, h, w) in [-1, 1].
+
+        Raises:
+            DataError: the images are neither of 28 x 28 pixels nor of 32 x 32, as of all methods.
+        """
+        return self.last(self.extractor(x))
+
+    def features(self, x: Images) -> Latents:
+        """What the last layer sees of images (b, c, h, w), channel by channel: (b, 64 c)."""
+        return self.extractor(_channels(x)).view(len(x), -1)
+
+    def classify(self, x: Images) -> Labels:
+        """The digits (b,) in images of one channel; of three, the numbers 100 a + 10 b + c."""
+        digits = self(_channels(x)).argmax(1).view(x.shape[:2])
+        places = 10 ** torch.arange(x.shape[1] - 1, -1, -1, device=x.device)
+        return (digits * places).sum(1)
+
+
+class Center(nn.Module):
+    """Images (b, 1, h, w) in [-1, 1] to intensities, without the border of 32 x 32 pixels."""
+
+    def forward(self, x: Images) -> Images:
+        """(b, 1, 28, 28) in [0, 1]."""
+        border = (x.shape[-1] - SIDE) // 2
+        if x.shape[1:] != (1, SIDE + 2 * border, SIDE + 2 * border) or border not in (0, 2):
+            raise DataError(
+                "the digit classifier takes images of 28 x 28 or 32 x 32 pixels and one channel, "
+                f"but these have the shape {tuple(x.shape[1:])} (channels, height, width)"
+            )
+        return to_unit(x[..., border : border + SIDE, border : border + SIDE])
+
+
+def load_digit_classifier() -> DigitClassifier:
+    """The judge that ships with the package, in eval mode on the CPU.
+
+    The file's metadata say how it was trained, and how accurate it is on MNIST's test images.
+
+    Raises:
+        DataError: its file is damaged.
+    """
+    content = WEIGHTS.read_bytes()
+    if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
+        raise DataError(
+            f"the digit classifier is damaged: {WEIGHTS} has another checksum than the one it was "
+            "made with.\nReinstall lightning_gen."
+        )
+    with torch.device("meta"):  # random weights would move torch's random state
+        judge = DigitClassifier()
+    judge.load_state_dict(
+        {k: v.float() if v.is_floating_point() else v for k, v in load(content).items()},
+        assign=True,
+    )
+    return judge.eval().requires_grad_(False)
+
+
+def _channels(x: Images) -> Images:
+    return x.flatten(0, 1).unsqueeze(1)  # (b, c, h, w) -> (b c, 1, h, w)
+
+
+def _convolution(channels: int, out: int, padding: int = 1) -> list[nn.Module]:
+    return [
+        nn.Conv2d(channels, out, 3, padding=padding, bias=False),
+        nn.BatchNorm2d(out),
+        nn.ReLU(),
+    ]

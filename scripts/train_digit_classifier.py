@@ -1,0 +1,113 @@
+"""Trains the judge that ships with the package: `python scripts/train_digit_classifier.py`.
+
+Of MNIST's training digits, the last 5,000 are held out for choices; the test digits are looked at
+once, at the end. Writes the average of the weights in half precision, with this command, the
+accuracy and the versions in the file's metadata, and prints the checksum that digits.py holds.
+"""
+
+import argparse
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import cast
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torchvision.datasets import MNIST
+from torchvision.transforms import v2
+
+from lightning_gen.files import whole
+from lightning_gen.metrics.digits import WEIGHTS, DigitClassifier
+from lightning_gen.types import to_images
+
+HELD_OUT = 5000
+BATCH = 128
+ALIKE = 8  # images of a batch that are moved in the same way
+AUGMENT = v2.RandomAffine(
+    degrees=10, translate=(0.08, 0.08), scale=(0.9, 1.1), shear=8, fill=-1,
+    interpolation=v2.InterpolationMode.BILINEAR,
+)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", default="data", help="folder that holds MNIST/raw")
+    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--lr", type=float, default=4e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+
+    torch.manual_seed(args.seed)
+    start = time.perf_counter()
+    (x, labels), test = (read(args.root, train) for train in (True, False))
+    train, held_out = (x[:-HELD_OUT], labels[:-HELD_OUT]), (x[-HELD_OUT:], labels[-HELD_OUT:])
+    judge = fit(*train, held_out, args.epochs, args.lr)
+    seconds = time.perf_counter() - start
+
+    state = {k: v.half() if v.is_floating_point() else v for k, v in judge.state_dict().items()}
+    judge.load_state_dict(state)  # what is measured is what is written
+    facts = {
+        "command": f"scripts/train_digit_classifier.py --epochs {args.epochs} --lr {args.lr} "
+        f"--seed {args.seed}",
+        "data": f"MNIST, the first {len(train[0])} training digits",
+        "accuracy_held_out": round(accuracy(judge, *held_out), 4),
+        "accuracy_test": round(accuracy(judge, *test), 4),
+        "torch": torch.__version__,
+    }
+    with whole(args.out) as part:
+        save_file(
+            state, part, {"training": json.dumps(facts)}
+        )  # of one entry, so that bytes repeat
+    for key, value in facts.items():
+        print(f"{key}: {value}")
+    content = args.out.read_bytes()
+    print(f"{args.out}: {len(content):,} bytes after {seconds:.0f} s")
+    print(f"sha256: {hashlib.sha256(content).hexdigest()}")
+
+
+def read(root: str, train: bool) -> tuple[Tensor, Tensor]:
+    digits = MNIST(root, train=train)
+    return to_images(digits.data.unsqueeze(1)), digits.targets
+
+
+def fit(
+    x: Tensor, labels: Tensor, held_out: tuple[Tensor, Tensor], epochs: int, lr: float
+) -> DigitClassifier:
+    """Adam on moved and turned digits, one cycle of the learning rate; the weights' average."""
+    model = DigitClassifier()
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True)
+    averaged = cast(DigitClassifier, average.module)
+    optimizer = torch.optim.AdamW(model.parameters(), lr, weight_decay=0.02)
+    steps = epochs * (len(x) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, steps, pct_start=0.2)
+    for epoch in range(epochs):
+        order = torch.randperm(len(x))
+        for chosen in order[: len(x) // BATCH * BATCH].split(BATCH):
+            moved = torch.cat([AUGMENT(alike) for alike in x[chosen].split(ALIKE)])
+            loss = cross_entropy(model(moved), labels[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            average.update_parameters(model)
+        right = accuracy(averaged, *held_out)
+        print(f"epoch {epoch + 1}: held-out accuracy {right:.4f}", flush=True)
+    return averaged
+
+
+@torch.no_grad()
+def accuracy(model: DigitClassifier, x: Tensor, labels: Tensor) -> float:
+    training = model.training
+    model.eval()
+    right = torch.cat([model.classify(images) for images in x.split(500)]) == labels
+    model.train(training)
+    return right.double().mean().item()
+
+
+if __name__ == "__main__":
+    main()

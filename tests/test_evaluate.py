@@ -1,0 +1,171 @@
+"""Laws of `evaluate`: real images as samples score as real ones, and mistakes are answered."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from lightning_gen import DCGAN, MNISTDataModule
+from lightning_gen.cli import main
+from lightning_gen.cli.sample import draw
+from lightning_gen.errors import DataError
+from lightning_gen.evaluation import compare
+from lightning_gen.types import to_images
+from tests.test_cli import BRIEF, DATA, FIT, _elsewhere, only  # noqa: F401 -- a fixture
+
+N = ["--n", "40"]
+CONDITIONAL = ["fit", "--model", "ConditionalVAE", *DATA, "--model.latent_dim", "4", *BRIEF]
+PLAIN = ["fit", "--model", "Autoencoder", *DATA, "--model.mixture", "0", *BRIEF]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder, checkpoints = tmp_path_factory.mktemp("trained"), {}
+    for name, args in {"gan": FIT, "conditional": CONDITIONAL, "plain": PLAIN}.items():
+        with pytest.MonkeyPatch.context() as patch:
+            (folder / name).mkdir()
+            patch.chdir(folder / name)
+            patch.setattr(sys, "argv", ["train.py"])
+            assert main(args) == 0
+            checkpoints[name] = str(only("runs/*/*/checkpoints/last.ckpt"))
+    return checkpoints
+
+
+@pytest.fixture(scope="module")
+def mnist() -> MNISTDataModule:
+    """The bundled digits, but fewer of them, which takes a fraction of the time."""
+    data = MNISTDataModule("12k")
+    data.setup("fit")
+    data.test_set = data.test_set.subset(torch.arange(300))
+    return data
+
+
+def test_real_images_score_as_real_images_do(mnist: MNISTDataModule) -> None:
+    x, labels = to_images(mnist.train_set.pixels[:60]), mnist.train_set.labels[:60]
+    result = compare(mnist, x, labels, False, 0)
+    assert result.samples.keys() == result.real.keys()
+    copied = [name for name in result.samples if name.startswith("training_distance")]
+    assert len(copied) == 3
+    for name, value in result.samples.items():
+        if name in copied:
+            assert value == 0 < result.real[name]
+        else:
+            assert value == result.real[name], name
+    assert result.samples["label_accuracy(digits, 60)"] > 0.95
+    above, below = result.neighbours.chunk(2)
+    assert torch.equal(above, below)
+
+
+def test_noise_scores_worse_than_real_images(mnist: MNISTDataModule) -> None:
+    x = torch.rand(60, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    result = compare(mnist, x, None, False, 0)
+    assert not [name for name in result.samples if "label" in name or "error" in name]
+    for name in ("frechet_distance", "kernel_distance", "kl_to_data"):
+        assert result.samples[f"{name}(digits, 60)"] > 2 * result.real[f"{name}(digits, 60)"]
+    for name in ("density", "coverage"):
+        assert result.samples[f"{name}(digits, 60)"] < result.real[f"{name}(digits, 60)"]
+
+
+def test_a_model_is_evaluated_on_the_data_of_its_training(
+    trained: dict[str, str], capsys: Any
+) -> None:
+    assert main(["evaluate", trained["gan"], *N, "--out", "a.json"]) == 0
+    said = capsys.readouterr().out
+    result = json.loads(Path("a.json").read_text())
+    assert (result["model"], result["n"], result["test_images"]) == ("DCGAN", 40, 2000)
+    assert result["data"]["class"] == "MNISTDataModule"
+    assert result["data"]["subset"] == "12k"
+    assert result["judge_accuracy"] >= 0.993
+    for name, value in result["samples"].items():
+        assert f"{value:.4g}" in next(line for line in said.splitlines() if name in line)
+    assert Image.open("a-neighbours.png").size == (10 * 30 + 2, 2 * 30 + 2)
+    assert main(["evaluate", trained["gan"], *N, "--out", "b.json"]) == 0
+    assert Path("a.json").read_bytes() == Path("b.json").read_bytes()
+
+
+def test_a_conditional_model_is_judged_by_its_labels_too(trained: dict[str, str]) -> None:
+    checkpoint = Path(trained["conditional"])
+    assert main(["evaluate", str(checkpoint), *N, "--cas", "true"]) == 0
+    file = checkpoint.with_name("last-evaluation.json")
+    result = json.loads(file.read_text())
+    assert result["samples"].keys() == result["real"].keys()
+    for name in (
+        "label_accuracy(digits, 40)",
+        "nearest_neighbour_error(pixels, 40)",
+        "classification_accuracy_score(cnn, 40)",
+    ):
+        assert 0 <= result["samples"][name] <= 1
+        assert 0 < result["real"][name] <= 1
+    assert Image.open(file.with_name("last-evaluation-neighbours.png"))
+    assert {path.suffix for path in checkpoint.parent.iterdir()} == {".ckpt", ".json", ".png"}
+
+
+def test_classes_come_in_turn() -> None:
+    class Labelled(DCGAN):
+        def sample(self, n: int, seed: int | None = None, labels: Any = None) -> torch.Tensor:
+            return labels.view(n, 1, 1, 1).expand(n, 1, 28, 28) / 10
+
+    model = Labelled((1, 28, 28), width=2)
+    drawn = torch.cat(list(draw(model, 250, 0, classes=7)))[:, 0, 0, 0]
+    assert torch.equal((10 * drawn).round().long(), torch.arange(250) % 7)
+
+
+def test_data_of_another_kind_are_refused(mnist: MNISTDataModule) -> None:
+    x = torch.zeros(20, 1, 28, 28)
+    with pytest.raises(DataError, match="LightningDataModule"):
+        from lightning import LightningDataModule
+
+        compare(LightningDataModule(), x, None, False, 0)
+    with pytest.raises(DataError, match="--data.image_size"):
+        compare(mnist, torch.zeros(20, 1, 32, 32), None, False, 0)
+
+
+WRONG: dict[str, tuple[list[str], str]] = {
+    "few": (["gan", "--n", "9"], "n must be at least 10"),
+    "text": (["gan", "--n", "many"], "--n"),
+    "format": (["gan", "--out", "a.txt"], "must end in .json"),
+    "labels": (["gan", "--cas", "true", *N], "--cas is for conditional models: DCGAN"),
+    "flag": (["gan", "--samples", "3"], "--samples"),
+    "data flag": (["gan", "--data.subset", "13k"], "--data.subset"),
+    "data": (["gan", "--data", "MNISTDat"], "the nearest: MNISTDataModule"),
+    "size": (["gan", *N, "--data.image_size", "32"], "--data.image_size"),
+    "missing": (["none.ckpt"], "there is no checkpoint none.ckpt"),
+    "no checkpoint": ([__file__], "is no checkpoint"),
+    "not ready": (["plain", *N], "Gaussian mixture"),
+}
+
+
+@pytest.mark.parametrize("key", WRONG)
+def test_what_cannot_be_is_said_shortly(key: str, trained: dict[str, str], capsys: Any) -> None:
+    args, words = WRONG[key]
+    assert main(["evaluate", *(trained.get(arg, arg) for arg in args)]) == 2
+    error = capsys.readouterr().err.partition("error: ")[2]
+    assert words in error
+    assert len(error.strip().splitlines()) <= 3
+    assert not list(Path.cwd().iterdir())
+
+
+def test_nothing_is_overwritten_unless_asked(trained: dict[str, str], capsys: Any) -> None:
+    args = ["evaluate", trained["gan"], *N, "--out", "mine.json"]
+    for name in ("mine.json", "mine-neighbours.png"):
+        Path(name).write_text("mine")
+        assert main(args) == 2
+        assert f"{name} exists" in capsys.readouterr().err
+        assert Path(name).read_text() == "mine"
+        Path(name).unlink()
+    Path("mine.json").write_text("mine")
+    assert main([*args, "--force", "true"]) == 0
+    assert json.loads(Path("mine.json").read_text())
+
+
+def test_help_lists_the_flags(capsys: Any) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "--help"])
+    assert stop.value.code == 0
+    said = capsys.readouterr().out
+    for flag in ("--n", "--cas", "--data", "--out", "--force"):
+        assert flag in said
