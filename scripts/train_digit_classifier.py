@@ -47,6 +47,7 @@ def main() -> None:
     (x, labels), test = (read(args.root, train) for train in (True, False))
     train, held_out = (x[:-HELD_OUT], labels[:-HELD_OUT]), (x[-HELD_OUT:], labels[-HELD_OUT:])
     judge = fit(*train, held_out, args.epochs, args.lr)
+    standardise(judge, train[0])
     seconds = time.perf_counter() - start
 
     state = {k: v.half() if v.is_floating_point() else v for k, v in judge.state_dict().items()}
@@ -98,6 +99,18 @@ def fit(
         right = accuracy(averaged, *held_out)
         print(f"epoch {epoch + 1}: held-out accuracy {right:.4f}", flush=True)
     return averaged
+
+
+@torch.no_grad()
+def standardise(judge: DigitClassifier, x: Tensor) -> None:
+    """Give features a mean square of one, the scale of kernels; the logits stay what they were."""
+    judge.eval()
+    features = torch.cat([judge.features(images) for images in x.split(500)])
+    scale = features.square().mean().sqrt()
+    layer = cast(torch.nn.Linear, judge.extractor[-2])
+    layer.weight /= scale
+    layer.bias /= scale
+    judge.last.weight *= scale
 
 
 @torch.no_grad()
