@@ -26,7 +26,18 @@ if TYPE_CHECKING:
         MNISTDataModule,
         StackedMNISTDataModule,
     )
-    from lightning_gen.metrics import ModeCoverage
+    from lightning_gen.metrics import (
+        ClassHistogram,
+        DigitClassifier,
+        ModeCoverage,
+        classification_accuracy_score,
+        frechet_distance,
+        kernel_distance,
+        load_digit_classifier,
+        nearest_images,
+        nearest_neighbour_error,
+        prdc,
+    )
     from lightning_gen.models import (
         DCGAN,
         GAN,
@@ -45,12 +56,14 @@ __all__ = [
     "IWAE",
     "VAE",
     "Autoencoder",
+    "ClassHistogram",
     "ConditionalGAN",
     "ConditionalVAE",
     "ContractiveAutoencoder",
     "DenoisingAutoencoder",
-    "GameHealth",
     "DensityPlot",
+    "DigitClassifier",
+    "GameHealth",
     "GaussianMixtureDataModule",
     "GeneratorEMA",
     "ImageFolderDataModule",
@@ -62,6 +75,13 @@ __all__ = [
     "Progress",
     "RunCheckpoint",
     "StackedMNISTDataModule",
+    "classification_accuracy_score",
+    "frechet_distance",
+    "kernel_distance",
+    "load_digit_classifier",
+    "nearest_images",
+    "nearest_neighbour_error",
+    "prdc",
 ]
 
 

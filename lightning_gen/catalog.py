@@ -48,9 +48,9 @@ def _parse(path: Path) -> list[ast.stmt]:
 def _first_line(name: str, module: str) -> str:
     source = PACKAGE.parent.joinpath(*module.split(".")).with_suffix(".py")
     for node in _parse(source):
-        if isinstance(node, ast.ClassDef) and node.name == name:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
             return (ast.get_docstring(node) or "").partition("\n")[0]
-    raise LookupError(f"{module} defines no class {name}")
+    raise LookupError(f"{module} defines no {name}")
 
 
 def _first_comment(path: Path) -> str:

@@ -13,12 +13,11 @@ from torch import Tensor
 
 from lightning_gen import MNISTDataModule
 from lightning_gen.metrics import (
-    Digits,
     classification_accuracy_score,
-    digit_figures,
     load_digit_classifier,
     nearest_neighbour_error,
 )
+from lightning_gen.metrics.digit_figures import Digits, distance_figures
 from lightning_gen.types import to_images
 
 SHOWN = ("frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage")
@@ -73,7 +72,7 @@ def sets(train: Tensor, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
 
 
 def row(name: str, digits: Digits, against: str, reference: Digits) -> None:
-    figures = digit_figures(digits, reference)
+    figures = distance_figures(digits, reference)
     cells = [f"{figures[f'{shown}(digits, {len(digits.x)})']:.4f}" for shown in SHOWN]
     print(f"| {len(digits.x):,} {name} | {against} | {' | '.join(cells)} |", flush=True)
 

@@ -108,9 +108,9 @@ def standardise(judge: DigitClassifier, x: Tensor) -> None:
     features = torch.cat([judge.features(images) for images in x.split(500)])
     scale = features.square().mean().sqrt()
     layer = cast(torch.nn.Linear, judge.extractor[-2])
-    layer.weight /= scale
-    layer.bias /= scale
-    judge.last.weight *= scale
+    layer.weight.div_(scale)
+    layer.bias.div_(scale)
+    judge.last.weight.mul_(scale)
 
 
 @torch.no_grad()

@@ -2,14 +2,21 @@
 
 import json
 import sys
+from math import log
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from lightning import LightningDataModule
 from PIL import Image
 
-from lightning_gen import DCGAN, MNISTDataModule
+from lightning_gen import (
+    DCGAN,
+    GaussianMixtureDataModule,
+    MNISTDataModule,
+    StackedMNISTDataModule,
+)
 from lightning_gen.cli import main
 from lightning_gen.cli.sample import draw
 from lightning_gen.errors import DataError
@@ -19,13 +26,16 @@ from tests.test_cli import BRIEF, DATA, FIT, _elsewhere, only  # noqa: F401 -- a
 
 N = ["--n", "40"]
 CONDITIONAL = ["fit", "--model", "ConditionalVAE", *DATA, "--model.latent_dim", "4", *BRIEF]
+POINTS = ["fit", "--model", "GAN", "--data", "GaussianMixtureDataModule", "--data.kind", "grid"]
+POINTS += ["--data.n", "2000", *BRIEF]
 PLAIN = ["fit", "--model", "Autoencoder", *DATA, "--model.mixture", "0", *BRIEF]
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder, checkpoints = tmp_path_factory.mktemp("trained"), {}
-    for name, args in {"gan": FIT, "conditional": CONDITIONAL, "plain": PLAIN}.items():
+    runs = {"gan": FIT, "conditional": CONDITIONAL, "points": POINTS, "plain": PLAIN}
+    for name, args in runs.items():
         with pytest.MonkeyPatch.context() as patch:
             (folder / name).mkdir()
             patch.chdir(folder / name)
@@ -89,25 +99,68 @@ def test_a_model_is_evaluated_on_the_data_of_its_training(
 
 def test_a_conditional_model_is_judged_by_its_labels_too(trained: dict[str, str]) -> None:
     checkpoint = Path(trained["conditional"])
-    assert main(["evaluate", str(checkpoint), *N, "--cas", "true"]) == 0
+    assert main(["evaluate", str(checkpoint), *N]) == 0
     file = checkpoint.with_name("last-evaluation.json")
     result = json.loads(file.read_text())
     assert result["samples"].keys() == result["real"].keys()
-    for name in (
-        "label_accuracy(digits, 40)",
-        "nearest_neighbour_error(pixels, 40)",
-        "classification_accuracy_score(cnn, 40)",
-    ):
+    for name in ("label_accuracy(digits, 40)", "nearest_neighbour_error(pixels, 40)"):
         assert 0 <= result["samples"][name] <= 1
         assert 0 < result["real"][name] <= 1
     assert Image.open(file.with_name("last-evaluation-neighbours.png"))
     assert {path.suffix for path in checkpoint.parent.iterdir()} == {".ckpt", ".json", ".png"}
 
 
+def test_wrong_labels_cost_the_scores_of_classifiers(mnist: MNISTDataModule) -> None:
+    x, labels = to_images(mnist.train_set.pixels[:200]), mnist.train_set.labels[:200]
+    result = compare(mnist, x, (labels + 1) % 10, True, 0)
+    score, error = "classification_accuracy_score(cnn, 200)", "nearest_neighbour_error(pixels, 200)"
+    assert result.samples[score] < 0.2 < 0.5 < result.real[score]
+    assert result.real[error] < 0.5 < 0.8 < result.samples[error]
+    assert result.samples["label_accuracy(digits, 200)"] < 0.1
+
+
+def test_stacked_digits_are_compared_by_channels() -> None:
+    data = StackedMNISTDataModule("12k", n=200)
+    data.setup("fit")
+    x, _ = data.on_after_batch_transfer(data.train_set[torch.arange(60)], 0)
+    result = compare(data, x, None, False, 0)
+    assert result.samples == result.real
+    assert 50 < result.samples["modes(digits, 60)"] <= 60
+    collapsed = compare(data, x[:1].expand(60, -1, -1, -1), None, False, 0)
+    assert collapsed.samples["modes(digits, 60)"] == 1
+    assert collapsed.samples["kl(digits, 60)"] == pytest.approx(log(1000))
+
+
+def test_points_are_compared_by_modes() -> None:
+    data = GaussianMixtureDataModule("ring", n=2000)
+    data.setup("fit")
+    result = compare(
+        data, data.mixture.means[:1, :, None, None].repeat(50, 1, 1, 1), None, False, 0
+    )
+    assert result.samples == {
+        "modes(mixture, 50)": 1,
+        "high_quality(mixture, 50)": 1,
+        "kl(mixture, 50)": pytest.approx(log(8)),
+    }
+    assert result.real["modes(mixture, 50)"] == 8
+    assert result.real["high_quality(mixture, 50)"] > 0.9
+
+
+def test_a_model_of_points_is_evaluated_on_its_own_mixture(trained: dict[str, str]) -> None:
+    assert main(["evaluate", trained["points"], *N, "--out", "points.json"]) == 0
+    result = json.loads(Path("points.json").read_text())
+    assert (result["data"]["class"], result["data"]["kind"]) == (
+        "GaussianMixtureDataModule",
+        "grid",
+    )
+    assert 20 < result["real"]["modes(mixture, 40)"] <= 25
+    assert {path.name for path in Path.cwd().iterdir()} == {"points.json"}
+
+
 def test_classes_come_in_turn() -> None:
     class Labelled(DCGAN):
-        def sample(self, n: int, seed: int | None = None, labels: Any = None) -> torch.Tensor:
-            return labels.view(n, 1, 1, 1).expand(n, 1, 28, 28) / 10
+        def sample(self, n: int, seed: int | None = None, *labels: torch.Tensor) -> torch.Tensor:
+            return labels[0].view(n, 1, 1, 1).expand(n, 1, 28, 28) / 10
 
     model = Labelled((1, 28, 28), width=2)
     drawn = torch.cat(list(draw(model, 250, 0, classes=7)))[:, 0, 0, 0]
@@ -116,11 +169,9 @@ def test_classes_come_in_turn() -> None:
 
 def test_data_of_another_kind_are_refused(mnist: MNISTDataModule) -> None:
     x = torch.zeros(20, 1, 28, 28)
-    with pytest.raises(DataError, match="LightningDataModule"):
-        from lightning import LightningDataModule
-
+    with pytest.raises(DataError, match="LightningDataModule, only with .*MNISTDataModule"):
         compare(LightningDataModule(), x, None, False, 0)
-    with pytest.raises(DataError, match="--data.image_size"):
+    with pytest.raises(DataError, match=r"\(1, 32, 32\).*\(1, 28, 28\)"):
         compare(mnist, torch.zeros(20, 1, 32, 32), None, False, 0)
 
 
@@ -132,7 +183,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "flag": (["gan", "--samples", "3"], "--samples"),
     "data flag": (["gan", "--data.subset", "13k"], "--data.subset"),
     "data": (["gan", "--data", "MNISTDat"], "the nearest: MNISTDataModule"),
-    "size": (["gan", *N, "--data.image_size", "32"], "--data.image_size"),
+    "size": (["gan", *N, "--data.image_size", "32"], "(1, 32, 32)"),
     "missing": (["none.ckpt"], "there is no checkpoint none.ckpt"),
     "no checkpoint": ([__file__], "is no checkpoint"),
     "not ready": (["plain", *N], "Gaussian mixture"),

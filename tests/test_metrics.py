@@ -23,14 +23,14 @@ from lightning_gen.metrics import (
     classification_accuracy_score,
     digits,
     distances,
-    divergence,
     frechet_distance,
     kernel_distance,
     load_digit_classifier,
-    nearest,
+    nearest_images,
     nearest_neighbour_error,
     prdc,
 )
+from lightning_gen.metrics.classes import class_divergence
 from lightning_gen.types import to_images
 
 
@@ -189,10 +189,10 @@ def test_a_histogram_counts_across_batches_and_processes() -> None:
 
 def test_the_divergence_is_its_closed_form() -> None:
     uniform, one = torch.full((10,), 0.1), torch.eye(10)[0]
-    assert divergence(uniform, uniform) == pytest.approx(0, abs=1e-9)
-    assert divergence(one, uniform) == pytest.approx(np.log(10))
+    assert class_divergence(uniform, uniform) == pytest.approx(0, abs=1e-9)
+    assert class_divergence(one, uniform) == pytest.approx(np.log(10))
     p, q = torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.75])
-    assert divergence(p, q) == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(2 / 3))
+    assert class_divergence(p, q) == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(2 / 3))
 
 
 # Neighbours
@@ -206,11 +206,11 @@ def test_the_nearest_is_found_and_a_copy_is_at_no_distance(mnist: MNISTDataModul
         others.flatten(1).double() / 2,
         compute_mode="donot_use_mm_for_euclid_dist",
     ).min(1)
-    near, places = nearest(x, others)
+    near, places = nearest_images(x, others)
     assert torch.equal(places, exact.indices)
     assert torch.allclose(near.double(), exact.values, atol=1e-5)
     assert (near[3], places[3]) == (0, 7)
-    assert nearest(x[:2], others[:1])[1].tolist() == [0, 0]
+    assert nearest_images(x[:2], others[:1])[1].tolist() == [0, 0]
 
 
 def test_the_nearest_neighbour_error_is_scikit_learn_s(mnist: MNISTDataModule) -> None:

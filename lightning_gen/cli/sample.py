@@ -133,8 +133,8 @@ def own_class(class_path: str | None) -> type[LightningModule] | None:
 def draw(model: Samples, n: int, seed: int, classes: int = 0) -> Iterator[Images]:
     """Draw n images chunk by chunk; of a model with classes, all of them in turn."""
     for start in range(0, n, CHUNK):
-        labels = {"labels": torch.arange(start, start + CHUNK) % classes} if classes else {}
-        yield model.sample(CHUNK, seed=derive_seed(seed, start), **labels)[: n - start]
+        labels = [torch.arange(start, start + CHUNK) % classes] if classes else []
+        yield model.sample(CHUNK, derive_seed(seed, start), *labels)[: n - start]
 
 
 def _walk(model: Any, kind: Walk, n: int, columns: int, seed: int) -> Images:

@@ -39,6 +39,6 @@ class ClassHistogram(Metric):
         return self.counts / self.counts.sum()
 
 
-def divergence(shares: Tensor, reference: Tensor) -> float:
+def class_divergence(shares: Tensor, reference: Tensor) -> float:
     """KL(shares || reference) in nats, of two histograms (num_classes,); 0 where they agree."""
     return kl_divergence(shares[None].double(), reference[None].double()).item()

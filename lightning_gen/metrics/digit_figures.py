@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from lightning_gen.metrics.accuracy_score import classification_accuracy_score
-from lightning_gen.metrics.classes import ClassHistogram, divergence
+from lightning_gen.metrics.classes import ClassHistogram, class_divergence
 from lightning_gen.metrics.digits import DigitClassifier
 from lightning_gen.metrics.distances import frechet_distance, kernel_distance, prdc
-from lightning_gen.metrics.neighbours import nearest, nearest_neighbour_error
+from lightning_gen.metrics.neighbours import nearest_images, nearest_neighbour_error
 from lightning_gen.types import Images, Labels, Latents
 
 CHUNK = 500  # images that the judge looks at at once
@@ -39,21 +39,25 @@ class Digits:
         return cls(x, features, torch.cat([judge.classify(chunk) for chunk in chunks]))
 
 
-def digit_figures(digits: Digits, test: Digits, seed: int = 0) -> Figures:
-    """How far digits are from real test digits: distances, precision and the like, classes.
+def distance_figures(digits: Digits, test: Digits, seed: int = 0) -> Figures:
+    """How far digits are from real test digits: distances, precision and the like.
 
     Args:
-        digits: generated ones, or real ones for comparison.
+        digits: generated ones, or real ones for comparison; of one channel or several.
         test: real ones that nothing was trained on.
         seed: of the kernel distance's subsets.
     """
+    figures = {"frechet_distance": frechet_distance(test.features, digits.features)}
+    figures["kernel_distance"] = kernel_distance(test.features, digits.features, seed)
+    return named("digits", figures | prdc(test.features, digits.features), len(digits.x))
+
+
+def class_figures(digits: Digits, test: Digits) -> Figures:
+    """The share of each digit, and the divergence from its share of the test digits in nats."""
     shares = _shares(digits.classes)
-    named = {"frechet_distance": frechet_distance(test.features, digits.features)}
-    named["kernel_distance"] = kernel_distance(test.features, digits.features, seed)
-    named |= prdc(test.features, digits.features)
-    named["kl_to_data"] = divergence(shares, _shares(test.classes))
-    named |= {f"class_share_{digit}": share for digit, share in enumerate(shares.tolist())}
-    return _full("digits", named, digits.x)
+    figures = {"kl_to_data": class_divergence(shares, _shares(test.classes))}
+    figures |= {f"class_share_{digit}": share for digit, share in enumerate(shares.tolist())}
+    return named("digits", figures, len(digits.x))
 
 
 def label_figures(
@@ -70,12 +74,12 @@ def label_figures(
         seed: of that network.
     """
     agree = (digits.classes == labels).double().mean().item()
-    figures = _full("digits", {"label_accuracy": agree}, digits.x)
+    figures = named("digits", {"label_accuracy": agree}, len(digits.x))
     error = nearest_neighbour_error(digits.x, labels, test.x, test_labels)
-    figures |= _full("pixels", {"nearest_neighbour_error": error}, digits.x)
+    figures |= named("pixels", {"nearest_neighbour_error": error}, len(digits.x))
     if cas:
         score = classification_accuracy_score(digits.x, labels, test.x, test_labels, seed=seed)
-        figures |= _full("cnn", {"classification_accuracy_score": score}, digits.x)
+        figures |= named("cnn", {"classification_accuracy_score": score}, len(digits.x))
     return figures
 
 
@@ -86,20 +90,21 @@ def memorisation(x: Images, train: Images) -> tuple[Figures, Tensor]:
         The least, that of the 1 % nearest, and the median; and the places in `x` and in `train`
         of all images, the nearest first: (2, n).
     """
-    distances, places = nearest(x, train)
-    named = {
+    distances, places = nearest_images(x, train)
+    figures = {
         f"training_distance_{name}": distances.double().quantile(share).item()
         for name, share in QUANTILES.items()
     }
     order = distances.argsort(stable=True)
-    return _full("pixels", named, x), torch.stack([order, places[order]])
+    return named("pixels", figures, len(x)), torch.stack([order, places[order]])
+
+
+def named(extractor: str, figures: Figures, n: int) -> Figures:
+    """Figures by their full names, without which they cannot be compared."""
+    return {f"{name}({extractor}, {n})": value for name, value in figures.items()}
 
 
 def _shares(classes: Labels) -> Tensor:
     histogram = ClassHistogram(DigitClassifier.num_classes)
     histogram.update(classes.cpu())
     return histogram.compute()
-
-
-def _full(extractor: str, named: Figures, x: Images) -> Figures:
-    return {f"{name}({extractor}, {len(x)})": value for name, value in named.items()}

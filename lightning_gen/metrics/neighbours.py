@@ -9,7 +9,7 @@ CHUNK = 250  # images that are compared with all others at once
 CANDIDATES = 4  # looked at again: products of matrices round, and would not see that images agree
 
 
-def nearest(x: Images, others: Images) -> tuple[Tensor, Tensor]:
+def nearest_images(x: Images, others: Images) -> tuple[Tensor, Tensor]:
     """Distances (n,) of images to the nearest of the others, and its place (n,) among them.
 
     Every one is compared with every other: 10,000 with 50,000 digits take 10 s of one core.
@@ -40,5 +40,5 @@ def nearest_neighbour_error(
     With generated training images and real x, as in Radford et al. (2015), app.: what a
     conditional model is worth to the simplest of classifiers.
     """
-    _, places = nearest(x, train)
+    _, places = nearest_images(x, train)
     return (train_labels[places] != labels).double().mean().item()
