@@ -11,7 +11,7 @@ from lightning_gen.errors import DataError
 from lightning_gen.types import Images, Labels, Latents, Logits, to_unit
 
 WEIGHTS = Path(__file__).parent / "digits.safetensors"  # by scripts/train_digit_classifier.py
-WEIGHTS_SHA256 = "9d29ff74b7689698b95ae9e0ef4f8c02c9f4bd951fc32975f877993ce7a4ef0f"
+WEIGHTS_SHA256 = "027f4585253e2407f02a629969633d794d259c9bd6dee444e16214b5cd31c526"
 SIDE = 28  # pixels of MNIST's digits
 
 
