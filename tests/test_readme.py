@@ -51,7 +51,7 @@ def test_every_command_runs(command: str, trained: Path, monkeypatch: pytest.Mon
     (autoencoder, *_) = trained.glob("runs/vae-mnist/*/checkpoints/last.ckpt")
     for name, path in {"CHECKPOINT": checkpoint, "AUTOENCODER": autoencoder}.items():
         command = command.replace(name, str(path))
-    args = shlex.split(command.replace("1000", "5"))
+    args = shlex.split(command.replace("1000", "10"))
     args += BRIEF.split() if args[0] == "fit" else []
     if "--trainer.devices" in args:  # Lightning starts the other process with this program's name
         subprocess.run([sys.executable, str(ROOT / "train.py"), *args], check=True)
