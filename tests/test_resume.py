@@ -75,6 +75,7 @@ class Stop(Callback):
 
 def stopped(run: list[str], batch: int, name: str = "SIGINT") -> None:
     callback = {"class_path": "tests.test_resume.Stop", "init_args": {"batch": batch, "name": name}}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background jobs
     with pytest.raises(SystemExit):
         main([*run, "--trainer.callbacks", json.dumps([callback])])
     signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning leaves it ignored
