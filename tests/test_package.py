@@ -16,7 +16,7 @@ PACKAGE = ROOT / "lightning_gen"
 FOUNDATION = {"types", "errors", "sampling", "files", "__init__"}
 ALLOWED = {  # what the modules of a folder may import of the package, besides their own folder
     "losses": {"types"},
-    "networks": {"types", "errors"},
+    "networks": {"types", "errors", "files"},
     "models": FOUNDATION
     | {"losses", "networks", "optimization", "checks", "checkpoints", "nonfinite", "strategies"},
     "datamodules": {"types", "errors", "mixtures", "pictures", "decoders"},

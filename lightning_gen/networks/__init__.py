@@ -14,7 +14,12 @@ from lightning_gen.networks.cures import MinibatchStd, clip_weights, normalise_s
 from lightning_gen.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from lightning_gen.networks.mixture import CodeMixture
 from lightning_gen.networks.mlp import MLPDiscriminator, MLPGenerator
+from lightning_gen.networks.patches import PatchDiscriminator
+from lightning_gen.networks.reference import load_reference_weights, save_reference_weights
+from lightning_gen.networks.resnet import ResNetGenerator
 from lightning_gen.networks.tied import SigmoidEncoder, TransposedDecoder
+from lightning_gen.networks.translation import Norm
+from lightning_gen.networks.unet import UNetGenerator
 
 __all__ = [
     "Activation",
@@ -31,11 +36,17 @@ __all__ = [
     "MLPEncoder",
     "MLPGenerator",
     "MinibatchStd",
+    "Norm",
+    "PatchDiscriminator",
     "ProjectionDiscriminator",
+    "ResNetGenerator",
     "SigmoidEncoder",
     "TransposedDecoder",
+    "UNetGenerator",
     "augment",
     "clip_weights",
+    "load_reference_weights",
     "normalise_spectrally",
     "pack",
+    "save_reference_weights",
 ]
