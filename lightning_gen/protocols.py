@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-from lightning_gen.types import Images, ImageShape, Labels, Latents, Logits
+from lightning_gen.types import Direction, Images, ImageShape, Labels, Latents, Logits
 
 
 @runtime_checkable
@@ -89,7 +89,28 @@ def labels_for(model: object, labels: Labels | None) -> tuple[Labels, ...]:
 class Translates(Protocol):
     """Maps images of one domain to another."""
 
-    def translate(self, x: Images) -> Images: ...
+    def translate(self, x: Images, direction: Direction = "AtoB") -> Images: ...
+
+
+@runtime_checkable
+class Directed(Protocol):
+    """Has a network for each direction in which it translates."""
+
+    @property
+    def translators(self) -> Mapping[Direction, nn.Module]: ...
+
+
+@runtime_checkable
+class TakesImages(Protocol):
+    """Takes images of some sizes only.
+
+    Attributes:
+        in_channels: their number of channels.
+        multiple: height and width must be multiples of it.
+    """
+
+    in_channels: int
+    multiple: int
 
 
 @runtime_checkable

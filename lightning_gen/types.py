@@ -6,7 +6,7 @@ The shapes are checked where jaxtyping is installed, as in the tests; elsewhere 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
@@ -31,6 +31,7 @@ Logits = Float[Tensor, "scores *patches"]  # a raw score for each image, or for 
 Scalar = Float[Tensor, ""]
 Batch = Tensor | Sequence[Tensor] | Mapping[str, Tensor]  # x, (x, y) or {"image": x, "label": y}
 ImageShape = tuple[int, int, int]  # channels, height, width
+Direction = Literal["AtoB", "BtoA"]  # of translation, between the domains A and B
 
 _BLACK = torch.tensor(-1.0)
 _SHADES = {  # 2 / white, in float32 rounded down, so that white does not pass 1
