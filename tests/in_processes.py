@@ -41,6 +41,8 @@ def main(processes: int, out: Path, own_noise: bool, poison: bool) -> None:
         optimizer="sgd",
         lr=0.1,
         k=2,
+        r1=0.5,
+        r2=0.5,
     )
     trainer = Trainer(
         accelerator="cpu",
