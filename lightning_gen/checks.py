@@ -69,6 +69,15 @@ def check_images(x: Tensor, image_shape: ImageShape) -> None:
             f"the model's {tuple(image_shape)}.\n"
             f"Resize the images, or make the model with image_shape={tuple(x.shape[1:])}."
         )
+    check_range(x)
+
+
+def check_range(x: Tensor) -> None:
+    """Refuse images that are no floats in [-1, 1], and say how to scale them.
+
+    Raises:
+        DataError: type or range differ.
+    """
     if not x.is_floating_point():
         raise DataError(
             f"images must be float in [-1, 1], but are {x.dtype}: scale them with x / 127.5 - 1."

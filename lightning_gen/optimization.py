@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.optim import SGD, Adadelta, Adam, Optimizer, RMSprop
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, PolynomialLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, PolynomialLR
 
 from lightning_gen.types import Scalar
 
@@ -102,6 +102,7 @@ class OptimizerSettings:
     Attributes:
         name: "adam", "rmsprop", "adadelta", or "sgd" with momentum.
         schedule: "constant"; "linear" or "cosine" fall to 0 at the end of the training.
+        decay_from: share of the training after which a linear schedule begins to fall.
         betas: Adam's momentum coefficients.
         momentum: SGD's momentum.
         weight_decay: of the L2 penalty on weights, as a share of them added to their gradients.
@@ -111,6 +112,7 @@ class OptimizerSettings:
 
     name: OptimizerName
     schedule: Schedule = "constant"
+    decay_from: float = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
     momentum: float = 0.9
     weight_decay: float = 0.0
@@ -135,4 +137,7 @@ class OptimizerSettings:
         """Its schedule over a training of so many steps."""
         if self.schedule == "cosine":
             return CosineAnnealingLR(optimizer, T_max=steps)
-        return PolynomialLR(optimizer, total_iters=steps, power=1.0)
+        held = round(self.decay_from * steps)
+        if not held:
+            return PolynomialLR(optimizer, total_iters=steps, power=1.0)
+        return LambdaLR(optimizer, lambda step: min(1.0, (steps - step) / (steps - held)))

@@ -14,11 +14,10 @@ from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.losses import (
     ADVERSARIAL_LOSSES,
     Adversarial,
-    cross_entropy,
     gradient_penalty,
     squared_gradient,
 )
-from lightning_gen.models.game import NETWORKS, Game, Minibatch
+from lightning_gen.models.game import Game, Minibatch
 from lightning_gen.networks import Augmentation, augment, clip_weights, normalise_spectrally, pack
 from lightning_gen.optimization import Terms
 from lightning_gen.sampling import derive_seed, drawing, evaluating
@@ -117,7 +116,7 @@ class AdversarialModel(Game):
                 "turn batch_norm off, or give a discriminator without it.",
                 stacklevel=2,
             )
-        self.save_hyperparameters(ignore=NETWORKS)
+        self.save_hyperparameters(ignore=self.networks)
         self.generator, self.discriminator = generator, discriminator
         if spectral_norm:
             normalise_spectrally(discriminator)
@@ -215,7 +214,8 @@ class AdversarialModel(Game):
     def _evaluate(self, batch: Batch, batch_idx: int, stage: str) -> None:
         x, c = self.split(batch)
         with drawing(self, self.device, derive_seed(batch_idx, self.global_rank)):
-            real, fake = self.judge(x, c), self.judge(self.generate(len(x), *c), c)
+            D = self.critic(c)
+            real, fake = D(x), D(self.generate(len(x), *c))
         values = {
             "adversarial": self.adversarial.discriminator(real, fake),
             "real_score": real.float().mean(),
@@ -247,7 +247,7 @@ class AdversarialModel(Game):
     @property
     def scores_are_logits(self) -> bool:
         """Whether sigmoid(score) is the paper's D(x)."""
-        return self.adversarial.of_discriminator is cross_entropy
+        return self.adversarial.of_logits
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Logits:
         """D's raw scores of the batch's images."""

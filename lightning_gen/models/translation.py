@@ -1,0 +1,66 @@
+"""What the two translations of images share: pairs of images, losses, and what is measured."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from torch import Tensor
+
+from lightning_gen.checks import check_range
+from lightning_gen.errors import DataError, require_one_of
+from lightning_gen.losses import ADVERSARIAL_LOSSES, Adversarial, AdversarialLoss
+from lightning_gen.types import Batch, Images
+
+Direction = Literal["AtoB", "BtoA"]
+
+
+class PairReader:
+    """Takes the images of both domains out of a batch {"A": a, "B": b}, and checks the first.
+
+    Args:
+        channels: of A's and of B's images.
+    """
+
+    def __init__(self, *channels: int) -> None:
+        self.channels = channels
+        self.checked = False
+
+    def __call__(self, batch: Batch) -> tuple[Images, Images]:
+        """A's and B's images, each (b, c, h, w) in [-1, 1].
+
+        Raises:
+            DataError: the batch holds something else.
+        """
+        match batch:
+            case {"A": Tensor() as a, "B": Tensor() as b}:
+                pass
+            case [Tensor() as a, Tensor() as b] if b.ndim == 4:
+                pass
+            case _:
+                held = ", ".join(map(repr, batch)) if isinstance(batch, Mapping) else type(batch)
+                raise DataError(
+                    f'a batch must be {{"A": images, "B": images}} or (images, images), not {held}'
+                )
+        if not self.checked:
+            for x, name, channels in zip((a, b), "AB", self.channels, strict=True):
+                if x.shape[1] != channels:
+                    raise DataError(
+                        f"{name}'s images have {x.shape[1]} channels, but the model was made for "
+                        f"{channels}: make it with image_shape and target_channels that fit"
+                    )
+                check_range(x)
+            self.checked = True
+        return a, b
+
+
+def reference_losses(adversarial: Adversarial) -> AdversarialLoss:
+    """Both players' losses, weighted as by the papers' authors.
+
+    They halve D's loss "which slows down the rate at which D learns relative to G" (Isola et al.,
+    2017, sec. 3.3), and leave out the halves that Mao et al. put before the squares.
+
+    Raises:
+        ArgumentError: there is no such loss.
+    """
+    require_one_of(tuple(ADVERSARIAL_LOSSES), adversarial=adversarial)
+    whole = 2.0 if adversarial == "least_squares" else 1.0
+    return ADVERSARIAL_LOSSES[adversarial].weighted(whole / 2, whole)
