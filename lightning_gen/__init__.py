@@ -47,7 +47,9 @@ if TYPE_CHECKING:
         ConditionalGAN,
         ConditionalVAE,
         ContractiveAutoencoder,
+        CycleGAN,
         DenoisingAutoencoder,
+        Pix2Pix,
     )
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "ConditionalGAN",
     "ConditionalVAE",
     "ContractiveAutoencoder",
+    "CycleGAN",
     "DenoisingAutoencoder",
     "DensityPlot",
     "DigitClassifier",
@@ -72,6 +75,7 @@ __all__ = [
     "LossCurves",
     "MNISTDataModule",
     "ModeCoverage",
+    "Pix2Pix",
     "Progress",
     "RunCheckpoint",
     "StackedMNISTDataModule",

@@ -163,6 +163,46 @@ def _check_players(
         )
 
 
+def own_network(
+    argument: str,
+    own: nn.Module | None,
+    default: Callable[[], nn.Module],
+    given: ImageShape,
+    expected: ImageShape | None = None,
+) -> nn.Module:
+    """The user's own network from images to images or scores, or the default where there is none.
+
+    An own network is tried on an image, to find what does not fit before training does.
+
+    Args:
+        argument: that it came by.
+        own: the network, if there is one.
+        default: makes the model's.
+        given: (channels, height, width) of what goes in.
+        expected: the same of what comes out; None for scores.
+
+    Raises:
+        ArgumentError: naming the network, what it was given and what came out.
+    """
+    if own is None:
+        return default()
+    with evaluating(own):
+        x = torch.zeros(2, *given, device=_device_of(own))
+        output = _attempt(argument, own, x)
+    if expected and output.shape != (2, *expected):
+        raise ArgumentError(
+            argument,
+            f"must map {tuple(x.shape)} to {(2, *expected)}, but gives {tuple(output.shape)}",
+        )
+    if not expected and (output.ndim == 0 or len(output) != 2):
+        raise ArgumentError(
+            argument,
+            f"must give a score, or a map of scores, for each of 2 images, but gives "
+            f"{tuple(output.shape)}",
+        )
+    return own
+
+
 def check_coders(
     encoder: nn.Module,
     decoder: nn.Module,

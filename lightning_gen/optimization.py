@@ -102,21 +102,21 @@ class OptimizerSettings:
     Attributes:
         name: "adam", "rmsprop", "adadelta", or "sgd" with momentum.
         schedule: "constant"; "linear" or "cosine" fall to 0 at the end of the training.
-        decay_from: share of the training after which a linear schedule begins to fall.
         betas: Adam's momentum coefficients.
         momentum: SGD's momentum.
         weight_decay: of the L2 penalty on weights, as a share of them added to their gradients.
         fused: whether to take one kernel for all parameters where the device has it; faster on
             CPUs, too, but its gradients cannot be clipped under mixed precision.
+        decay_from: share of the training after which a linear schedule begins to fall.
     """
 
     name: OptimizerName
     schedule: Schedule = "constant"
-    decay_from: float = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
     momentum: float = 0.9
     weight_decay: float = 0.0
     fused: bool = True
+    decay_from: float = 0.0
 
     def optimizer(self, parameters: Iterable[Tensor], lr: float) -> Optimizer:
         """One player's optimizer."""

@@ -1,11 +1,19 @@
 """What a model or its data can be asked for. Callbacks and metrics see only these."""
 
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-from lightning_gen.types import Direction, Images, ImageShape, Labels, Latents, Logits
+from lightning_gen.types import (
+    Direction,
+    Images,
+    ImageShape,
+    Labels,
+    Latents,
+    Logits,
+    Translations,
+)
 
 
 @runtime_checkable
@@ -87,9 +95,11 @@ def labels_for(model: object, labels: Labels | None) -> tuple[Labels, ...]:
 
 @runtime_checkable
 class Translates(Protocol):
-    """Maps images of one domain to another."""
+    """Maps images of one domain to another, in one direction ("AtoB", "BtoA") or both."""
 
-    def translate(self, x: Images, direction: Direction = "AtoB") -> Images: ...
+    def translate(self, x: Images, direction: Direction | None = None) -> Translations:
+        """Translate images, in the model's first direction by default."""
+        ...
 
 
 @runtime_checkable
@@ -98,6 +108,15 @@ class Directed(Protocol):
 
     @property
     def translators(self) -> Mapping[Direction, nn.Module]: ...
+
+
+@runtime_checkable
+class Demonstrates(Protocol):
+    """Shows what it makes of a batch's images."""
+
+    def demonstrate(self, batch: Any) -> Mapping[Direction, tuple[Images, ...]]:
+        """By direction: images, their translations, and the truth or what comes back of them."""
+        ...
 
 
 @runtime_checkable

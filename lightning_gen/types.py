@@ -25,6 +25,7 @@ else:
         Int = Float
 
 Images = Float[Tensor, "b c h w"]
+Translations = Float[Tensor, "b k h w"]  # images of as many channels as another domain has
 Latents = Float[Tensor, "b d"]
 Labels = Int[Tensor, " b"]
 Logits = Float[Tensor, "scores *patches"]  # a raw score for each image, or for each patch

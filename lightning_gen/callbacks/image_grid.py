@@ -16,9 +16,9 @@ from lightning_gen.files import whole
 from lightning_gen.protocols import (
     Conditional,
     Corrupts,
+    Demonstrates,
     Reconstructs,
     Samples,
-    Translates,
     labels_for,
 )
 from lightning_gen.sampling import drawing
@@ -42,6 +42,11 @@ def show(trainer: Trainer, name: str, picture: Tensor, batches: int) -> None:
             logger.experiment.add_image(f"images/{name}", picture, batches)
 
 
+def in_colours(x: Images) -> Images:
+    """Images of any channels as three: greys in each of them, the first of many."""
+    return x[:, :3] if x.shape[1] > 2 else x[:, :1].expand(-1, 3, -1, -1)
+
+
 ROWS = 20  # classes up to which a grid shows all of them
 
 
@@ -49,8 +54,9 @@ class ImageGrid(Callback):
     """Draws the same latents, or the same validation images, again and again as training goes on.
 
     Each ability of the model gives a grid: `samples`, a class in each row of a conditional model;
-    `reconstructions`, in rows of originals, of
-    what a denoising model makes of them, and of reconstructions; `translations` likewise. Grids
+    `reconstructions`, in rows of originals, of what a denoising model makes of them, and of
+    reconstructions; `translations`, in rows of images, their translations, and the truth or what
+    comes back of them, for each direction. Of images of many channels the first three show. Grids
     are written as `images/<ability>/step-<batches>.png` in the run's folder, and shown by loggers
     that have a panel for pictures. Only the first process draws; training is bit-equal with and
     without.
@@ -81,6 +87,7 @@ class ImageGrid(Callback):
         self.folder: Path | None = None
         self.x: Images | None = None
         self.labels: Labels | None = None
+        self.batches: list[Any] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Find the run's folder, in every process, because Lightning's answer is a broadcast."""
@@ -96,7 +103,11 @@ class ImageGrid(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keep the first validation images for the abilities that need some."""
-        if not trainer.is_global_zero or not isinstance(pl_module, Reconstructs | Translates):
+        if not trainer.is_global_zero:
+            return
+        if isinstance(pl_module, Demonstrates):
+            self.batches = [*(self.batches if batch_idx else []), batch][: self.n]
+        if not isinstance(pl_module, Reconstructs):
             return
         if batch_idx == 0:
             self.x = self.labels = None
@@ -147,8 +158,20 @@ class ImageGrid(Callback):
                 rows.append(model.corrupt(self.x))
             rows.append(model.reconstruct(rows[-1], *labels_for(model, self.labels)))
             yield "reconstructions", self._in_rows(*rows)
-        if self.x is not None and isinstance(model, Translates):
-            yield "translations", self._in_rows(self.x, model.translate(self.x))
+        if self.batches and isinstance(model, Demonstrates):
+            yield from self._translations(model)
+
+    def _translations(self, model: Demonstrates) -> Iterator[tuple[str, Images]]:
+        """A grid for each direction, of images of the first one's size."""
+        shown = [model.demonstrate(batch) for batch in self.batches]
+        for direction, (first, *_) in shown[0].items():
+            fitting = [
+                [in_colours(x) for x in sets[direction]]
+                for sets in shown
+                if sets[direction][0].shape[2:] == first.shape[2:]
+            ]
+            rows = [torch.cat(x)[: self.n] for x in zip(*fitting, strict=True)]
+            yield f"translations-{direction}", self._in_rows(*rows)
 
     def _rows_of_classes(self, model: Samples) -> Labels | None:
         """Labels that give each row a class; none for models that take none."""

@@ -52,7 +52,6 @@ class AdversarialLoss:
             return self.of_generator(_lift(real), _lift(fake))
         return self.of_generator(_lift(fake))
 
-
     def weighted(self, discriminator: float, generator: float) -> "AdversarialLoss":
         """The same game with each player's loss times a constant."""
         of_discriminator, of_generator = self.of_discriminator, self.of_generator

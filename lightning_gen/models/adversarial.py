@@ -116,7 +116,7 @@ class AdversarialModel(Game):
                 "turn batch_norm off, or give a discriminator without it.",
                 stacklevel=2,
             )
-        self.save_hyperparameters(ignore=self.networks)
+        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
         self.generator, self.discriminator = generator, discriminator
         if spectral_norm:
             normalise_spectrally(discriminator)
@@ -205,13 +205,14 @@ class AdversarialModel(Game):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """D's loss and scores on held-out images, with the same noise in every epoch."""
-        self._evaluate(batch, batch_idx, "val")
+        self.measure(batch, batch_idx, "val")
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """The same on the test images."""
-        self._evaluate(batch, batch_idx, "test")
+        self.measure(batch, batch_idx, "test")
 
-    def _evaluate(self, batch: Batch, batch_idx: int, stage: str) -> None:
+    def measure(self, batch: Batch, batch_idx: int, stage: str) -> None:
+        """Log what there is to know of the game on held-out images, under the stage's name."""
         x, c = self.split(batch)
         with drawing(self, self.device, derive_seed(batch_idx, self.global_rank)):
             D = self.critic(c)
@@ -253,8 +254,8 @@ class AdversarialModel(Game):
         """D's raw scores of the batch's images."""
         return self.judge(*self.split(batch))
 
-    def forward(self, z: Latents, *c: Tensor) -> Images:
-        """G(z, c); outside of training by G's average, if there is one."""
+    def forward(self, z: Tensor, *c: Tensor) -> Images:
+        """G(z, c) of latents z; outside of training by G's average, if there is one."""
         G = self.generator if self.training or self.average is None else self.average
         return G(z, *c)
 

@@ -1,21 +1,25 @@
 """CycleGAN, Zhu et al. (2017), https://arxiv.org/abs/1703.10593."""
 
-from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.functional import l1_loss
 
-from lightning_gen.checks import check_image_shape, own_translators
+from lightning_gen.checks import check_image_shape, own_network
 from lightning_gen.errors import require_at_least
 from lightning_gen.losses import Adversarial
 from lightning_gen.models.game import Game, Minibatch
-from lightning_gen.models.translation import Direction, PairReader, Pools, reference_losses
-from lightning_gen.networks import Norm, PatchDiscriminator, ResNetGenerator
+from lightning_gen.models.translation import (
+    PairReader,
+    of_all_processes,
+    reference_losses,
+)
+from lightning_gen.networks import ImagePool, Norm, PatchDiscriminator, ResNetGenerator
 from lightning_gen.optimization import Schedule, Terms
 from lightning_gen.sampling import evaluating
-from lightning_gen.types import Batch, Images, ImageShape
+from lightning_gen.types import Batch, Direction, Images, ImageShape, Scalar, Translations
+
+POOLS_KEY = "lightning_gen/pools"
 
 
 class CycleGAN(Game):
@@ -76,19 +80,144 @@ class CycleGAN(Game):
         discriminator_b: nn.Module | None = None,
         **training: Any,
     ) -> None:
-        channels, *sides = check_image_shape(image_shape)
+        a = check_image_shape(image_shape)
+        b = target_channels or a[0], *a[1:]
         require_at_least(0, cycle=cycle, identity=identity, pool=pool)
-        a, b = (channels, *sides), (target_channels or channels, *sides)
         super().__init__(image_shape, schedule=schedule, decay_from=decay_from, **training)
-        self.save_hyperparameters(ignore=self.networks)
-        self.generator_ab, self.discriminator_b = own_translators(
-            generator_ab,
-            discriminator_b,
-            lambda: ResNetGenerator(a[0], b[0], blocks, width, norm, dropout),
-            lambda: PatchDiscriminator(b[0], layers, width, norm),
-            a,
-            b,
-            unconditional=True
-        )
-        self.generator_ba, self.discriminator_a = ...
+        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
+
+        def translator(name: str, own: nn.Module | None, x: ImageShape, y: ImageShape) -> nn.Module:
+            def default() -> nn.Module:
+                return ResNetGenerator(x[0], y[0], blocks, width, norm, dropout)
+
+            return own_network(name, own, default, x, y)
+
+        def judge(name: str, own: nn.Module | None, x: ImageShape) -> nn.Module:
+            return own_network(name, own, lambda: PatchDiscriminator(x[0], layers, width, norm), x)
+
+        self.generator_ab = translator("generator_ab", generator_ab, a, b)
+        self.generator_ba = translator("generator_ba", generator_ba, b, a)
+        self.discriminator_a = judge("discriminator_a", discriminator_a, a)
+        self.discriminator_b = judge("discriminator_b", discriminator_b, b)
         self.adversarial = reference_losses(adversarial)
+        self.read_pair = PairReader(a[0], b[0])
+        self.cycle, self.identity = cycle, identity * cycle
+        self.pools = ImagePool(pool), ImagePool(pool)
+        self.fakes: list[tuple[Images, Images]] = []  # of the minibatch's chunks
+
+    @property
+    def translators(self) -> dict[Direction, nn.Module]:
+        """G and F, by their directions."""
+        return {"AtoB": self.generator_ab, "BtoA": self.generator_ba}
+
+    @property
+    def players(self) -> dict[str, nn.Module]:
+        """Both discriminators are one player, and so are G and F."""
+        return {
+            "d": nn.ModuleList([self.discriminator_a, self.discriminator_b]),
+            "g": nn.ModuleList([self.generator_ab, self.generator_ba]),
+        }
+
+    def split(self, batch: Batch) -> tuple[Images, Images]:
+        """Images a and b of the two domains."""
+        a, b = map(self.place, self.read_pair(batch))
+        return a, b
+
+    def play(self, minibatch: Minibatch) -> None:
+        """G and F move, then D_A and D_B, who see what G and F made before their move."""
+        self.fakes = []
+        self.descend("g", self.generator_terms, minibatch)
+        judged = [
+            (a, b, *(pool.exchange(x) for pool, x in zip(self.pools, fakes, strict=True)))
+            for (a, b), fakes in zip(minibatch, self.fakes, strict=True)
+        ]
+        self.descend("d", self.discriminator_terms, judged)
+
+    def generator_terms(self, a: Images, b: Images) -> Terms:
+        """Eq. 3, and sec. 5.2 for the identity: what G and F minimise."""
+        G, F = self.generator_ab, self.generator_ba
+        fake_a, fake_b = F(b), G(a)
+        self.fakes.append((fake_a.detach(), fake_b.detach()))
+        terms = {
+            "adversarial_a": self.deceive(self.discriminator_a, fake_a, a),
+            "adversarial_b": self.deceive(self.discriminator_b, fake_b, b),
+            "cycle_a": self.cycle * l1_loss(F(fake_b), a),
+            "cycle_b": self.cycle * l1_loss(G(fake_a), b),
+        }
+        if self.identity:
+            terms["identity_a"] = self.identity * l1_loss(F(a), a)
+            terms["identity_b"] = self.identity * l1_loss(G(b), b)
+        return terms
+
+    def deceive(self, D: nn.Module, fake: Images, x: Images) -> Scalar:
+        """What a generator minimises: D shall take the fake for real."""
+        real_score = D(x) if self.adversarial.compares else None
+        return self.adversarial.generator(D(fake), real_score)
+
+    def discriminator_terms(self, a: Images, b: Images, fake_a: Images, fake_b: Images) -> Terms:
+        """What D_A and D_B minimise: they tell images from translations."""
+        D_A, D_B = self.discriminator_a, self.discriminator_b
+        tell = self.adversarial.discriminator
+        return {
+            "adversarial_a": tell(D_A(a), D_A(fake_a)),
+            "adversarial_b": tell(D_B(b), D_B(fake_b)),
+        }
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """How near held-out images are to what comes back of them."""
+        self.measure(batch, "val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """The same of the test images."""
+        self.measure(batch, "test")
+
+    def measure(self, batch: Batch, stage: str) -> None:
+        """Log the mean errors |F(G(a)) - a| and |G(F(b)) - b|, in pixels in [-1, 1]."""
+        for domain, (x, _, back) in zip("ab", self.demonstrate(batch).values(), strict=True):
+            error = l1_loss(back.float(), x.float())
+            self.log(f"{stage}/cycle_{domain}", error, batch_size=len(x), sync_dist=True)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Translations:
+        """Translations of A's images."""
+        return self.translate(self.split(batch)[0])
+
+    def translate(self, x: Images, direction: Direction | None = None) -> Translations:
+        """Images (b, c, h, w) of the one domain in the manner of the other, in [-1, 1].
+
+        Args:
+            x: sides must be multiples of 4; `tiling` takes any.
+            direction: "AtoB", the default, or "BtoA".
+        """
+        with evaluating(self):
+            return self(self.place(x), direction or "AtoB")
+
+    def forward(self, x: Images, direction: Direction = "AtoB") -> Translations:
+        """G(x), or F(x) in the direction "BtoA"."""
+        return self.translators[direction](x)
+
+    def demonstrate(self, batch: Batch) -> dict[Direction, tuple[Images, ...]]:
+        """What a picture of this model shows: images, their translations, what comes back."""
+        a, b = self.split(batch)
+        fake_b, fake_a = self.translate(a, "AtoB"), self.translate(b, "BtoA")
+        return {
+            "AtoB": (a, fake_b, self.translate(fake_b, "BtoA")),
+            "BtoA": (b, fake_a, self.translate(fake_a, "AtoB")),
+        }
+
+    def on_fit_start(self) -> None:
+        """Begin with empty pools, unless the training goes on."""
+        super().on_fit_start()
+        if self.trainer.ckpt_path is None:
+            self.pools[0].images, self.pools[1].images = [], []
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep every process's pools."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint[POOLS_KEY] = of_all_processes([pool.images for pool in self.pools])
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Give each process its pools back."""
+        super().on_load_checkpoint(checkpoint)
+        if saved := checkpoint.get(POOLS_KEY):
+            for pool, images in zip(self.pools, saved[self.global_rank % len(saved)], strict=True):
+                pool.images = images

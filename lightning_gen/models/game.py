@@ -78,11 +78,16 @@ class Game(ImageModel, ABC):
         require_at_least(1, accumulate=accumulate)
         if not 0 <= decay_from < 1:
             raise ArgumentError("decay_from", f"must be in [0, 1), but is {decay_from}")
-        self.save_hyperparameters(ignore=self.networks)
+        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
         self.automatic_optimization = False
         self.rates, self.clip = rates, clip
         self.settings = OptimizerSettings(
-            optimizer, schedule, decay_from, betas=betas, momentum=momentum, fused=not clip
+            optimizer,
+            schedule,
+            betas,
+            momentum,
+            fused=not clip,
+            decay_from=decay_from,
         )
         self.accumulate, self.chunks = accumulate, Minibatch()
 

@@ -31,6 +31,7 @@ class ImageModel(LightningModule, ABC):
     """
 
     networks: ClassVar[Sequence[str]]  # attributes and arguments that checkpoints hold as weights
+    fixed: ClassVar[Sequence[str]] = ()  # arguments of base classes that are the model's to give
     settings: OptimizerSettings
     num_classes = 0  # of the labels that the networks see besides their input; 0 for none
 

@@ -6,17 +6,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
+from torchmetrics import Metric
 from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMeasure
 
-from lightning_gen.checks import check_image_shape, own_translators
+from lightning_gen.checks import check_image_shape, own_network
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.losses import Adversarial
 from lightning_gen.models.adversarial import AdversarialModel
-from lightning_gen.models.translation import Direction, PairReader, reference_losses
+from lightning_gen.models.translation import PairReader, reference_losses
 from lightning_gen.networks import Norm, PatchDiscriminator, UNetGenerator
 from lightning_gen.optimization import Schedule, Terms
 from lightning_gen.sampling import drawing
-from lightning_gen.types import Batch, Images, ImageShape, Logits
+from lightning_gen.types import Batch, Direction, Images, ImageShape, Logits, Translations
 
 
 class Pix2Pix(AdversarialModel):
@@ -53,6 +54,8 @@ class Pix2Pix(AdversarialModel):
         ArgumentError: an argument is out of its range, or an own network does not fit.
     """
 
+    fixed = ["latent_dim", "share_fakes"]
+
     def __init__(
         self,
         image_shape: ImageShape,
@@ -72,43 +75,54 @@ class Pix2Pix(AdversarialModel):
         discriminator: nn.Module | None = None,
         **training: Any,
     ) -> None:
-        channels, *sides = check_image_shape(image_shape)
+        channels, h, w = check_image_shape(image_shape)
         require_one_of(("AtoB", "BtoA"), direction=direction)
         require_at_least(0, l1=l1)
         channels_a, channels_b = channels, target_channels or channels
         source, target = (
             (channels_a, channels_b) if direction == "AtoB" else (channels_b, channels_a)
         )
-        if generator is None and any(side % 2**levels for side in sides):
+        if generator is None and (h % 2**levels or w % 2**levels):
             raise ArgumentError(
                 "levels",
-                f"{levels} halve the sides {levels} times, but {sides[0]} x {sides[1]} pixels are "
+                f"{levels} halve the sides {levels} times, but {h} x {w} pixels are "
                 f"no multiples of {2**levels}: take fewer levels, or another image size",
             )
-        players = own_translators(
+        G = own_network(
+            "generator",
             generator,
-            discriminator,
             lambda: UNetGenerator(source, target, levels, width, norm, dropout),
+            (source, h, w),
+            (target, h, w),
+        )
+        D = own_network(
+            "discriminator",
+            discriminator,
             lambda: PatchDiscriminator(source + target, layers, width, norm),
-            (source, *sides),
-            (target, *sides),
+            (source + target, h, w),
         )
         super().__init__(
             image_shape,
             0,  # no z
-            *players,
+            G,
+            D,
             adversarial=adversarial,
             share_fakes=True,
             schedule=schedule,
             decay_from=decay_from,
             **training,
         )
-        self.save_hyperparameters(ignore=self.networks)
+        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
         self.adversarial = reference_losses(adversarial)
         self.read_pair = PairReader(channels_a, channels_b)
         self.direction, self.l1, self.noise = direction, l1, noise
         self.psnr = PeakSignalNoiseRatio(data_range=2.0, dim=(1, 2, 3))
         self.ssim = StructuralSimilarityIndexMeasure(data_range=2.0)
+
+    @property
+    def translators(self) -> dict[Direction, nn.Module]:
+        """G, by the direction that it has learnt."""
+        return {self.direction: self.generator if self.average is None else self.average}
 
     def split(self, batch: Batch) -> tuple[Images, tuple[Tensor, ...]]:
         """The target image b, and the source image a as the condition."""
@@ -116,7 +130,7 @@ class Pix2Pix(AdversarialModel):
         return (b, (a,)) if self.direction == "AtoB" else (a, (b,))
 
     def generate(self, n: int, *c: Tensor) -> Images:
-        """G(a)."""
+        """G(a), which takes the place of z."""
         return self(*c)
 
     def judge(self, x: Images, c: tuple[Tensor, ...] = ()) -> Logits:
@@ -127,19 +141,28 @@ class Pix2Pix(AdversarialModel):
         """Eq. 4: D shall take G(a) for b, and G(a) shall be near b."""
         return super().generator_terms(x, c) | {"l1": self.l1 * l1_loss(self.fakes(len(x), *c), x)}
 
+    def predict_step(self, batch: Batch, batch_idx: int) -> Translations:
+        """Translations of the batch's images."""
+        _, (a,) = self.split(batch)
+        return self.translate(a, seed=batch_idx)
+
     def measure(self, batch: Batch, batch_idx: int, stage: str) -> None:
         """How near held-out translations are to the truth, in pixels in [-1, 1]."""
         b, (a,) = self.split(batch)
         fake, b = self.translate(a, seed=batch_idx).float(), b.float()
         self.psnr(fake, b)
         self.ssim(fake, b)
-        values = {"psnr": self.psnr, "ssim": self.ssim, "l1": l1_loss(fake, b)}
-        named = {f"{stage}/{name}": value for name, value in values.items()}
-        self.log_dict(named, batch_size=len(b), sync_dist=True)
+        values: dict[str, Metric | Tensor] = {
+            "psnr": self.psnr,
+            "ssim": self.ssim,
+            "l1": l1_loss(fake, b),
+        }
+        for name, value in values.items():
+            self.log(f"{stage}/{name}", value, batch_size=len(b), sync_dist=True)
 
     def translate(
         self, x: Images, direction: Direction | None = None, seed: int | None = None
-    ) -> Images:
+    ) -> Translations:
         """Images (b, c, h, w) of the one domain in the manner of the other, in [-1, 1].
 
         Args:
@@ -158,7 +181,7 @@ class Pix2Pix(AdversarialModel):
                     module.training = self.noise
             return self(self.place(x))
 
-    def demonstrate(self, batch: Batch) -> Mapping[str, tuple[Images, ...]]:
+    def demonstrate(self, batch: Batch) -> Mapping[Direction, tuple[Images, ...]]:
         """What a picture of this model shows: sources, their translations, the truth."""
         b, (a,) = self.split(batch)
         return {self.direction: (a, self.translate(a), b)}

@@ -1,16 +1,14 @@
 """What the two translations of images share: pairs of images, losses, and what is measured."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, distributed
 
 from lightning_gen.checks import check_range
 from lightning_gen.errors import DataError, require_one_of
 from lightning_gen.losses import ADVERSARIAL_LOSSES, Adversarial, AdversarialLoss
 from lightning_gen.types import Batch, Images
-
-Direction = Literal["AtoB", "BtoA"]
 
 
 class PairReader:
@@ -64,3 +62,12 @@ def reference_losses(adversarial: Adversarial) -> AdversarialLoss:
     require_one_of(tuple(ADVERSARIAL_LOSSES), adversarial=adversarial)
     whole = 2.0 if adversarial == "least_squares" else 1.0
     return ADVERSARIAL_LOSSES[adversarial].weighted(whole / 2, whole)
+
+
+def of_all_processes(state: Any) -> list[Any]:
+    """What each process of a training gives, in the order of their ranks; all must ask."""
+    if not distributed.is_initialized():
+        return [state]
+    states: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(states, state)
+    return states

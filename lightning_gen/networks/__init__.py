@@ -15,6 +15,7 @@ from lightning_gen.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from lightning_gen.networks.mixture import CodeMixture
 from lightning_gen.networks.mlp import MLPDiscriminator, MLPGenerator
 from lightning_gen.networks.patches import PatchDiscriminator
+from lightning_gen.networks.pool import ImagePool
 from lightning_gen.networks.reference import load_reference_weights, save_reference_weights
 from lightning_gen.networks.resnet import ResNetGenerator
 from lightning_gen.networks.tied import SigmoidEncoder, TransposedDecoder
@@ -31,6 +32,7 @@ __all__ = [
     "DCGANDiscriminator",
     "DCGANGenerator",
     "Embedded",
+    "ImagePool",
     "MLPDecoder",
     "MLPDiscriminator",
     "MLPEncoder",
