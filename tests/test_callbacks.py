@@ -36,8 +36,8 @@ class Mirror(LightningModule):
         assert not self.training
         return -x + 0 * torch.rand(())
 
-    def translate(self, x: Tensor) -> Tensor:
-        return x.flip(-1)
+    def demonstrate(self, batch: Any) -> dict[str, tuple[Tensor, Tensor]]:
+        return {"AtoB": (batch[0], batch[0].flip(-1))}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), 0.1)
@@ -88,7 +88,7 @@ def test_foreign_models_are_drawn_by_what_they_can_do(fit: Fit, tmp_path: Path) 
     fit(Mirror(), callbacks=[grid], val=loader(), max_epochs=1)
     assert {path.name for path in (tmp_path / "images").iterdir()} == {
         "reconstructions",
-        "translations",
+        "translations-AtoB",
     }
     assert torch.equal(grid.x, images()[:10])
     rows = dict(grid.grids(Mirror().eval()))["reconstructions"].split(4)

@@ -22,7 +22,7 @@ from lightning_gen.protocols import (
     labels_for,
 )
 from lightning_gen.sampling import drawing
-from lightning_gen.types import Images, Labels, to_pixels, unpack
+from lightning_gen.types import Images, Labels, Translations, to_pixels, unpack
 
 
 @runtime_checkable
@@ -42,7 +42,7 @@ def show(trainer: Trainer, name: str, picture: Tensor, batches: int) -> None:
             logger.experiment.add_image(f"images/{name}", picture, batches)
 
 
-def in_colours(x: Images) -> Images:
+def in_colours(x: Images) -> Translations:
     """Images of any channels as three: greys in each of them, the first of many."""
     return x[:, :3] if x.shape[1] > 2 else x[:, :1].expand(-1, 3, -1, -1)
 
