@@ -136,17 +136,21 @@ class CycleGAN(Game):
     def generator_terms(self, a: Images, b: Images) -> Terms:
         """Eq. 3, and sec. 5.2 for the identity: what G and F minimise."""
         G, F = self.generator_ab, self.generator_ba
-        fake_a, fake_b = F(b), G(a)
+        fake_b = G(a)
+        back_a = F(fake_b)
+        fake_a = F(b)
+        back_b = G(fake_a)
         self.fakes.append((fake_a.detach(), fake_b.detach()))
+        same_b, same_a = (G(b), F(a)) if self.identity else (b, a)
         terms = {
-            "adversarial_a": self.deceive(self.discriminator_a, fake_a, a),
             "adversarial_b": self.deceive(self.discriminator_b, fake_b, b),
-            "cycle_a": self.cycle * l1_loss(F(fake_b), a),
-            "cycle_b": self.cycle * l1_loss(G(fake_a), b),
+            "adversarial_a": self.deceive(self.discriminator_a, fake_a, a),
+            "cycle_a": self.cycle * l1_loss(back_a, a),
+            "cycle_b": self.cycle * l1_loss(back_b, b),
         }
         if self.identity:
-            terms["identity_a"] = self.identity * l1_loss(F(a), a)
-            terms["identity_b"] = self.identity * l1_loss(G(b), b)
+            terms["identity_b"] = self.identity * l1_loss(same_b, b)
+            terms["identity_a"] = self.identity * l1_loss(same_a, a)
         return terms
 
     def deceive(self, D: nn.Module, fake: Images, x: Images) -> Scalar:
