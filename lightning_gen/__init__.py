@@ -24,7 +24,9 @@ if TYPE_CHECKING:
         GaussianMixtureDataModule,
         ImageFolderDataModule,
         MNISTDataModule,
+        PairedImageDataModule,
         StackedMNISTDataModule,
+        UnpairedImageDataModule,
     )
     from lightning_gen.metrics import (
         ClassHistogram,
@@ -75,10 +77,12 @@ __all__ = [
     "LossCurves",
     "MNISTDataModule",
     "ModeCoverage",
+    "PairedImageDataModule",
     "Pix2Pix",
     "Progress",
     "RunCheckpoint",
     "StackedMNISTDataModule",
+    "UnpairedImageDataModule",
     "classification_accuracy_score",
     "frechet_distance",
     "kernel_distance",

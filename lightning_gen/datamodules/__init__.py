@@ -3,11 +3,15 @@
 from lightning_gen.datamodules.gaussian_mixture import GaussianMixtureDataModule
 from lightning_gen.datamodules.image_folder import ImageFolderDataModule
 from lightning_gen.datamodules.mnist import MNISTDataModule
+from lightning_gen.datamodules.paired_images import PairedImageDataModule
 from lightning_gen.datamodules.stacked_mnist import StackedMNISTDataModule
+from lightning_gen.datamodules.unpaired_images import UnpairedImageDataModule
 
 __all__ = [
     "GaussianMixtureDataModule",
     "ImageFolderDataModule",
     "MNISTDataModule",
+    "PairedImageDataModule",
     "StackedMNISTDataModule",
+    "UnpairedImageDataModule",
 ]
