@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         RunCheckpoint,
     )
     from lightning_gen.datamodules import (
+        DigitPairsDataModule,
         GaussianMixtureDataModule,
         ImageFolderDataModule,
         MNISTDataModule,
@@ -68,6 +69,7 @@ __all__ = [
     "DenoisingAutoencoder",
     "DensityPlot",
     "DigitClassifier",
+    "DigitPairsDataModule",
     "GameHealth",
     "GaussianMixtureDataModule",
     "GeneratorEMA",
