@@ -258,6 +258,15 @@ def test_pix2pix_measures_pixels_and_cyclegan_what_comes_back(fit: Fit) -> None:
     assert metrics.keys() >= {"val/psnr", "val/ssim", "val/l1"}
     metrics = fit(cyclegan(), pairs(), val=pairs(), max_epochs=1).callback_metrics
     assert metrics.keys() >= {"val/cycle_a", "val/cycle_b"}
+    assert "val/psnr_b" not in metrics
+
+
+def test_cyclegan_measures_translations_where_pairs_are_true(fit: Fit) -> None:
+    model = cyclegan(generator_ab=Roll(), pairs=True)
+    metrics = fit(model, pairs(), val=pairs(), max_epochs=1).callback_metrics
+    assert metrics["val/l1_b"] == 0
+    assert metrics["val/ssim_b"] == pytest.approx(1)
+    assert metrics["val/l1_a"] > 0.01
 
 
 def test_perfect_translations_have_no_error(fit: Fit) -> None:

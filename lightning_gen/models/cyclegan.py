@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import l1_loss
+from torchmetrics import Metric
 
 from lightning_gen.checks import check_image_shape, own_network
 from lightning_gen.errors import require_at_least
 from lightning_gen.losses import Adversarial
 from lightning_gen.models.game import Game, Minibatch
 from lightning_gen.models.translation import (
+    Likeness,
     PairReader,
     of_all_processes,
     reference_losses,
@@ -44,6 +46,8 @@ class CycleGAN(Game):
         identity: weight of |G(b) - b| and |F(a) - a| as a share of `cycle`; it needs as many
             channels in B as in A.
         pool: former fakes that each discriminator may see again; 0 for none.
+        pairs: whether the images of a validation batch are true pairs, by which translations can
+            be measured besides.
         adversarial: the losses of the games, a key of `ADVERSARIAL_LOSSES`.
         schedule: of the learning rates; see `Game`.
         decay_from: share of the training after which they begin to fall.
@@ -71,6 +75,7 @@ class CycleGAN(Game):
         cycle: float = 10.0,
         identity: float = 0.5,
         pool: int = 50,
+        pairs: bool = False,
         adversarial: Adversarial = "least_squares",
         schedule: Schedule = "linear",
         decay_from: float = 0.5,
@@ -103,6 +108,7 @@ class CycleGAN(Game):
         self.read_pair = PairReader(a[0], b[0])
         self.cycle, self.identity = cycle, identity * cycle
         self.pools = ImagePool(pool), ImagePool(pool)
+        self.pairs, self.likeness = pairs, nn.ModuleDict({"a": Likeness(), "b": Likeness()})
         self.fakes: list[tuple[Images, Images]] = []  # of the minibatch's chunks
 
     @property
@@ -177,9 +183,17 @@ class CycleGAN(Game):
 
     def measure(self, batch: Batch, stage: str) -> None:
         """Log the mean errors |F(G(a)) - a| and |G(F(b)) - b|, in pixels in [-1, 1]."""
-        for domain, (x, _, back) in zip("ab", self.demonstrate(batch).values(), strict=True):
-            error = l1_loss(back.float(), x.float())
-            self.log(f"{stage}/cycle_{domain}", error, batch_size=len(x), sync_dist=True)
+        (a, fake_b, back_a), (b, fake_a, back_b) = self.demonstrate(batch).values()
+        values: dict[str, Metric | Tensor] = {
+            "cycle_a": l1_loss(back_a.float(), a.float()),
+            "cycle_b": l1_loss(back_b.float(), b.float()),
+        }
+        if self.pairs:
+            for domain, fake, truth in (("a", fake_a, a), ("b", fake_b, b)):
+                near = self.likeness[domain](fake, truth)
+                values |= {f"{name}_{domain}": value for name, value in near.items()}
+        for name, value in values.items():
+            self.log(f"{stage}/{name}", value, batch_size=len(a), sync_dist=True)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Translations:
         """Translations of A's images."""

@@ -6,14 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
-from torchmetrics import Metric
-from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMeasure
 
 from lightning_gen.checks import check_image_shape, own_network
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.losses import Adversarial
 from lightning_gen.models.adversarial import AdversarialModel
-from lightning_gen.models.translation import PairReader, reference_losses
+from lightning_gen.models.translation import Likeness, PairReader, reference_losses
 from lightning_gen.networks import Norm, PatchDiscriminator, UNetGenerator
 from lightning_gen.optimization import Schedule, Terms
 from lightning_gen.sampling import drawing
@@ -116,8 +114,7 @@ class Pix2Pix(AdversarialModel):
         self.adversarial = reference_losses(adversarial)
         self.read_pair = PairReader(channels_a, channels_b)
         self.direction, self.l1, self.noise = direction, l1, noise
-        self.psnr = PeakSignalNoiseRatio(data_range=2.0, dim=(1, 2, 3))
-        self.ssim = StructuralSimilarityIndexMeasure(data_range=2.0)
+        self.likeness = Likeness()
 
     @property
     def translators(self) -> dict[Direction, nn.Module]:
@@ -147,17 +144,9 @@ class Pix2Pix(AdversarialModel):
         return self.translate(a, seed=batch_idx)
 
     def measure(self, batch: Batch, batch_idx: int, stage: str) -> None:
-        """How near held-out translations are to the truth, in pixels in [-1, 1]."""
+        """Log how near held-out translations are to the truth, in pixels in [-1, 1]."""
         b, (a,) = self.split(batch)
-        fake, b = self.translate(a, seed=batch_idx).float(), b.float()
-        self.psnr(fake, b)
-        self.ssim(fake, b)
-        values: dict[str, Metric | Tensor] = {
-            "psnr": self.psnr,
-            "ssim": self.ssim,
-            "l1": l1_loss(fake, b),
-        }
-        for name, value in values.items():
+        for name, value in self.likeness(self.translate(a, seed=batch_idx), b).items():
             self.log(f"{stage}/{name}", value, batch_size=len(b), sync_dist=True)
 
     def translate(

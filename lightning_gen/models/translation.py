@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
+from torch.nn.functional import l1_loss
+from torchmetrics import Metric
+from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMeasure
 
 from lightning_gen.checks import check_range
 from lightning_gen.errors import DataError, require_one_of
@@ -62,6 +65,30 @@ def reference_losses(adversarial: Adversarial) -> AdversarialLoss:
     require_one_of(tuple(ADVERSARIAL_LOSSES), adversarial=adversarial)
     whole = 2.0 if adversarial == "least_squares" else 1.0
     return ADVERSARIAL_LOSSES[adversarial].weighted(whole / 2, whole)
+
+
+class Likeness(nn.Module):
+    """How near translations are to the truth, over all batches of a stage and all processes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.psnr = PeakSignalNoiseRatio(data_range=2.0, dim=(1, 2, 3))
+        self.ssim = StructuralSimilarityIndexMeasure(data_range=2.0)
+
+    def forward(self, fake: Images, x: Images) -> dict[str, Metric | Tensor]:
+        """What there is to log of a batch.
+
+        Args:
+            fake: translations (b, c, h, w) in [-1, 1].
+            x: what they should be.
+
+        Returns:
+            PSNR in dB and SSIM, both means over images, and |fake - x| as `l1`.
+        """
+        fake, x = fake.float(), x.float()
+        self.psnr.update(fake, x)
+        self.ssim.update(fake, x)
+        return {"psnr": self.psnr, "ssim": self.ssim, "l1": l1_loss(fake, x)}
 
 
 def of_all_processes(state: Any) -> list[Any]:
