@@ -50,7 +50,7 @@ def _of_tiff(path: Path) -> tuple[Pixels, bool] | None:
 
 
 def _of_deep_png(image: PngImageFile, path: Path) -> tuple[Pixels, bool]:
-    """Colours of 16 bits, of which PIL hands out the first bytes, or what it takes for them."""
+    """Colours of 16 bits: PIL keeps the upper bytes, and the lower ones if told they come first."""
     codec, box, offset, raw = image.tile[0]
     order = "RGBA" if raw == "LA;16B" else f"{image.mode};16L"
     image.tile = [(codec, box, offset, order)]  # type: ignore[list-item]

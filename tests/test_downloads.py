@@ -187,6 +187,7 @@ def test_without_a_download_the_way_by_hand_is_named(
     address, place = f"{downloads.SERVER}/{PAIRS}", tmp_path / "facades.tar.gz"
     for part in (f"cannot download {address}: ", f"place the file at {place}"):
         assert part in str(error.value)
+    assert not list(tmp_path.iterdir())
     place.write_bytes(archives[f"/{PAIRS}"])
     data.prepare_data()
     data.setup("fit")

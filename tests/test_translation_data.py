@@ -285,12 +285,16 @@ def test_an_epoch_is_as_long_as_the_larger_domain(domains: Path) -> None:
     data = unpaired(domains, flip=False, load_size=16)
     each = {side: data.train_set[torch.arange(9)][side] for side in "AB"}
     assert torch.equal(each["B"][:4], each["B"][5:])  # by the place modulo their number
-    choices = []
-    for k in range(20):
-        a, b = epoch(data, k)
-        assert {x.numpy().tobytes() for x in a} == {x.numpy().tobytes() for x in each["A"]}
-        choices += [int((x == each["B"][:5]).flatten(1).all(1).nonzero()) for x in b]
-    assert all(abs(choices.count(place) - 36) < 25 for place in range(5))
+    met = Counter[tuple[int, int]]()
+    for k in range(100):
+        places = [
+            [int((x == known).flatten(1).all(1).nonzero()[0]) for x in images]
+            for images, known in zip(epoch(data, k), (each["A"], each["B"][:5]), strict=True)
+        ]
+        assert sorted(places[0]) == list(range(9))
+        met.update(zip(*places, strict=True))
+    assert len(met) == 9 * 5  # any of A with any of B
+    assert all(abs(n - 20) < 17 for n in met.values())  # more than four standard deviations
 
 
 def test_serial_training_keeps_the_order(domains: Path) -> None:
@@ -331,6 +335,14 @@ def test_resizing_is_pil_s_at_any_depth(size: tuple[int, int]) -> None:
     assert (deep.dtype, floats.dtype) == (np.uint16, np.float32)
     assert np.abs(deep / 65535 * 2 - 1 - floats).max() < 1e-4
     assert np.abs((floats + 1) * 127.5 - expected.transpose(2, 0, 1)).max() < 1.5
+
+
+def test_resizing_does_not_overshoot() -> None:
+    edge = np.repeat([[[0, 65535] * 3]], 6, 1).astype(np.uint16)
+    deep = resize(edge, 24, 24)
+    assert (deep[0, 0, 0], deep[0, 0, -1]) == (0, 65535)
+    assert np.abs(np.diff(deep.astype(int), axis=2)).max() < 40000  # no level wraps around
+    assert np.abs(resize(edge / np.float32(32767.5) - 1, 24, 24)).max() <= 1
 
 
 RESIZED: dict[
@@ -448,6 +460,16 @@ def test_pairs_are_kept_if_they_fit(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match=r"6 images take more than memory=1 MiB"):
         data = paired(tmp_path, **size)
     assert isinstance(data.train_set.crops.source, Files)
+
+
+def test_all_splits_share_the_memory(tmp_path: Path) -> None:
+    for k in range(3):
+        write_pair(k, tmp_path / "train" / f"{k}.png", (180, 180))
+        write_pair(k, tmp_path / "val" / f"{k}.png", (180, 180))
+    with pytest.warns(UserWarning, match=r"3 images take more than memory=1 MiB"):
+        data = paired(tmp_path, image_size=180, load_size=180, batch_size=1, memory=1)
+    assert isinstance(data.train_set.crops.source, Kept)
+    assert isinstance(data.val_set.crops.source, Files)
 
 
 # What is wrong with pictures

@@ -47,9 +47,8 @@ def download(address: str, path: Path, otherwise: str) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    part.touch()
     while True:
-        begun, error = part.stat().st_size, "the connection broke off"
+        begun, error = _size(part), "the connection broke off"
         try:
             if _receive(address, part):
                 part.replace(path)
@@ -57,11 +56,11 @@ def download(address: str, path: Path, otherwise: str) -> None:
         except HTTPError as refusal:
             error = str(refusal)
             if refusal.code == 416 and begun:  # there is nothing beyond: not a part of this file
-                part.write_bytes(b"")
+                part.unlink()
                 continue
         except (OSError, HTTPException) as failure:  # URLError is an OSError
             error = str(failure)
-        if part.stat().st_size <= begun:
+        if _size(part) <= begun:
             raise DataError(
                 f"cannot download {address}: {error}\n"
                 f"Try again, which goes on where this has stopped; or place the file at {path}, "
@@ -71,7 +70,7 @@ def download(address: str, path: Path, otherwise: str) -> None:
 
 def _receive(address: str, part: Path) -> bool:
     """Append what is missing; whether that was all."""
-    begun = part.stat().st_size
+    begun = _size(part)
     request = Request(address, headers={"Range": f"bytes={begun}-"} if begun else {})
     with urlopen(request, timeout=TIMEOUT) as answer:
         if answer.status != 206:  # the whole file
@@ -86,7 +85,11 @@ def _receive(address: str, part: Path) -> bool:
             while chunk := answer.read(CHUNK):
                 file.write(chunk)
                 bar.update(len(chunk))
-    return total is None or part.stat().st_size == total
+    return total is None or _size(part) == total
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -22,7 +22,8 @@ class PairedImageDataModule(TranslationDataModule):
 
     Args:
         root: the folder, or with `name`, the one that holds it.
-        name: a public set, of that name in `root`, and downloaded there if it is missing.
+        name: a public set, of that name in `root`, and downloaded there if it is missing; those
+            that exist in pairs and not (facades, maps) need a `root` for each.
         translation: the arguments of `TranslationDataModule`, such as `image_size` and `flip`.
 
     Raises:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 
 from lightning_gen.datamodules.domain_readers import find_domain
@@ -38,7 +39,8 @@ class TranslationDataModule(TensorDataModule):
 
     Args:
         root: the folder, or with `name`, the one that holds it.
-        name: a public set, of that name in `root`, and downloaded there if it is missing.
+        name: a public set, of that name in `root`, and downloaded there if it is missing; those
+            that exist in pairs and not (facades, maps) need a `root` for each.
         batch_size: images of each domain per batch and process.
         image_size: height and width of the squares that are cut.
         load_size: the size before they are, in training; 286 for 256 by default, and in proportion.
@@ -145,10 +147,11 @@ class TranslationDataModule(TensorDataModule):
             self.used += len(source.pixels)
         differs = (shapes != shapes[:1]).flatten(1).any(1) if left else torch.zeros(0)
         if not resizing.crop and self.batch_size > 1 and differs.any():
+            one, other = (np.ravel(left[k])[0] for k in (0, int(differs.nonzero()[0])))
             raise ArgumentError(
                 "batch_size",
                 f"must be 1 where --data.preprocess {resizing.preprocess} leaves pictures of "
-                f"several sizes, such as {left[0]} and {left[int(differs.nonzero()[0])]}",
+                f"several sizes, such as {one} and {other}",
             )
         return Crops(source, torch.arange(len(left)), resizing.crop, flip)
 

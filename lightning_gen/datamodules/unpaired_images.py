@@ -36,7 +36,8 @@ class UnpairedImageDataModule(TranslationDataModule):
 
     Args:
         root: the folder, or with `name`, the one that holds it.
-        name: a public set, of that name in `root`, and downloaded there if it is missing.
+        name: a public set, of that name in `root`, and downloaded there if it is missing; those
+            that exist in pairs and not (facades, maps) need a `root` for each.
         serial: whether training goes through both domains in order, instead of at random.
         translation: the arguments of `TranslationDataModule`, such as `image_size` and `flip`.
 
