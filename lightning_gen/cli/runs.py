@@ -206,6 +206,7 @@ def summary(folder: Path, checkpoint: Path | None) -> str:
     places = {
         "sample grid": grids.get("samples"),
         "reconstructions": grids.get("reconstructions"),
+        "translations": grids.get("translations-AtoB", grids.get("translations-BtoA")),
         "latent map": grids.get("latents"),
         "densities": folder / "images" / "density" / "density.gif",
         "loss curves": folder / "losses.png",
@@ -215,10 +216,13 @@ def summary(folder: Path, checkpoint: Path | None) -> str:
     lines = [f"  {name:17}{path}" for name, path in places.items() if path and path.exists()]
     if checkpoint and checkpoint.exists() and "density" not in grids:
         program = "python train.py" if sys.argv[0].endswith(".py") else "lightning-gen"
-        lines += [
-            "Draw more samples:",
-            f"  {program} sample {shlex.quote(str(checkpoint))} --n 100",
-        ]
+        translates = any(name.startswith("translations") for name in grids)
+        task, command, rest = (
+            ("Translate pictures", "translate", "PICTURES")
+            if translates
+            else ("Draw more samples", "sample", "--n 100")
+        )
+        lines += [f"{task}:", f"  {program} {command} {shlex.quote(str(checkpoint))} {rest}"]
     return "\n".join(lines)
 
 
