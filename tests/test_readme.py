@@ -41,6 +41,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         save_reference_weights(UNetGenerator(1, 3, levels=5, width=1), "latest_net_G.pth")
         Path("pictures").mkdir()
         Image.new("L", (30, 20)).save("pictures/black.jpg")
+        for place in ("pairs/train", "domains/trainA", "domains/trainB"):
+            Path(place).mkdir(parents=True)
+            for name in "abc":
+                Image.effect_noise((80, 40), 50).convert("RGB").save(Path(place, f"{name}.png"))
     return folder
 
 
