@@ -172,7 +172,8 @@ def own_network(
 ) -> nn.Module:
     """The user's own network from images to images or scores, or the default where there is none.
 
-    An own network is tried on an image, to find what does not fit before training does.
+    An own network is tried on an image, to find what does not fit before training does, and is
+    given back in training mode: published weights come in eval mode.
 
     Args:
         argument: that it came by.
@@ -200,7 +201,7 @@ def own_network(
             f"must give a score, or a map of scores, for each of 2 images, but gives "
             f"{tuple(output.shape)}",
         )
-    return own
+    return own.train()
 
 
 def check_coders(

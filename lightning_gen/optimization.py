@@ -140,4 +140,5 @@ class OptimizerSettings:
         held = round(self.decay_from * steps)
         if not held:
             return PolynomialLR(optimizer, total_iters=steps, power=1.0)
-        return LambdaLR(optimizer, lambda step: min(1.0, (steps - step) / (steps - held)))
+        falling = max(steps - held, 1)
+        return LambdaLR(optimizer, lambda step: min(1.0, max(steps - step, 0) / falling))

@@ -91,7 +91,9 @@ def test_foreign_models_are_drawn_by_what_they_can_do(fit: Fit, tmp_path: Path) 
         "translations-AtoB",
     }
     assert torch.equal(grid.x, images()[:10])
-    rows = dict(grid.grids(Mirror().eval()))["reconstructions"].split(4)
+    rows = {name: images for name, images, _ in grid.grids(Mirror().eval())}[
+        "reconstructions"
+    ].split(4)
     assert torch.equal(rows[0], images()[:4])
     assert torch.allclose(rows[1], -images()[:4])
     assert torch.equal(rows[2], images()[4:8])

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.data import extract_batch_size
 from torch import Tensor
 from torchvision.utils import make_grid, save_image
 
@@ -106,7 +107,9 @@ class ImageGrid(Callback):
         if not trainer.is_global_zero:
             return
         if isinstance(pl_module, Demonstrates):
-            self.batches = [*(self.batches if batch_idx else []), batch][: self.n]
+            self.batches = self.batches if batch_idx else []
+            if sum(map(extract_batch_size, self.batches)) < self.n:
+                self.batches.append(batch)
         if not isinstance(pl_module, Reconstructs):
             return
         if batch_idx == 0:
@@ -137,31 +140,32 @@ class ImageGrid(Callback):
             return
         batches = trainer.fit_loop.total_batch_idx + 1
         with drawing(model, model.device, self.seed):
-            for ability, images in self.grids(model):
+            for ability, images, columns in self.grids(model):
                 if images.shape[2:] == (1, 1):
                     continue  # points, which `DensityPlot` draws
-                grid = make_grid(to_pixels(images).cpu(), self.columns) / 255
+                grid = make_grid(to_pixels(images).cpu(), columns) / 255
                 with whole(self.folder / ability / f"step-{batches:08}.png") as path:
                     save_image(grid, path)
                 show(trainer, ability, grid, batches)
 
-    def grids(self, model: LightningModule) -> Iterator[tuple[str, Images]]:
-        """Name and images of each ability that the model has."""
+    def grids(self, model: LightningModule) -> Iterator[tuple[str, Images, int]]:
+        """Name, images and columns of the grid of each ability that the model has."""
         if isinstance(model, Samples):
             labels = self._rows_of_classes(model)
             n = self.n if labels is None else len(labels)
             with suppress(NotReadyError):
-                yield "samples", model.sample(n, self.seed, *labels_for(model, labels))
+                images = model.sample(n, self.seed, *labels_for(model, labels))
+                yield "samples", images, self.columns
         if self.x is not None and isinstance(model, Reconstructs):
             rows = [self.x]
             if isinstance(model, Corrupts):
                 rows.append(model.corrupt(self.x))
             rows.append(model.reconstruct(rows[-1], *labels_for(model, self.labels)))
-            yield "reconstructions", self._in_rows(*rows)
+            yield "reconstructions", *self._in_rows(*rows)
         if self.batches and isinstance(model, Demonstrates):
             yield from self._translations(model)
 
-    def _translations(self, model: Demonstrates) -> Iterator[tuple[str, Images]]:
+    def _translations(self, model: Demonstrates) -> Iterator[tuple[str, Images, int]]:
         """A grid for each direction, of images of the first one's size."""
         shown = [model.demonstrate(batch) for batch in self.batches]
         for direction, (first, *_) in shown[0].items():
@@ -171,7 +175,7 @@ class ImageGrid(Callback):
                 if sets[direction][0].shape[2:] == first.shape[2:]
             ]
             rows = [torch.cat(x)[: self.n] for x in zip(*fitting, strict=True)]
-            yield f"translations-{direction}", self._in_rows(*rows)
+            yield f"translations-{direction}", *self._in_rows(*rows)
 
     def _rows_of_classes(self, model: Samples) -> Labels | None:
         """Labels that give each row a class; none for models that take none."""
@@ -180,12 +184,11 @@ class ImageGrid(Callback):
         rows = model.num_classes if model.num_classes <= ROWS else -(-self.n // self.columns)
         return torch.arange(min(rows, model.num_classes)).repeat_interleave(self.columns)
 
-    def _in_rows(self, *sets: Tensor) -> Tensor:
-        """A row of each set in turn; an incomplete last row is left out unless it is all."""
-        rows = max(len(sets[0]) // self.columns, 1)
+    def _in_rows(self, *sets: Tensor) -> tuple[Tensor, int]:
+        """A row of each set in turn, and its columns; an incomplete last row is left out."""
+        columns = min(self.columns, len(sets[0]))
+        rows = len(sets[0]) // columns
         turns = [
-            images[row * self.columns : (row + 1) * self.columns]
-            for row in range(rows)
-            for images in sets
+            images[row * columns : (row + 1) * columns] for row in range(rows) for images in sets
         ]
-        return torch.cat(turns)
+        return torch.cat(turns), columns

@@ -29,6 +29,7 @@ class AdversarialLoss:
         compares: whether G's loss needs the real images' scores, too.
         has_targets: whether D pulls real scores to a target, which can be smoothed.
         of_logits: whether sigmoid(score) is the paper's D(x).
+        scale: the constant by which D's loss is weighted, and by which what is added to it must be.
     """
 
     of_discriminator: Callable[[Logits, Logits], Scalar]
@@ -36,6 +37,7 @@ class AdversarialLoss:
     compares: bool = False
     has_targets: bool = False
     of_logits: bool = False
+    scale: float = 1.0
 
     def discriminator(self, real: Logits, fake: Logits) -> Scalar:
         """D's loss from the scores of real and of fake images, each averaged over its batch."""
@@ -59,6 +61,7 @@ class AdversarialLoss:
             self,
             of_discriminator=lambda *scores: discriminator * of_discriminator(*scores),
             of_generator=lambda *scores: generator * of_generator(*scores),
+            scale=discriminator * self.scale,
         )
 
 

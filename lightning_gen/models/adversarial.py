@@ -21,7 +21,7 @@ from lightning_gen.models.game import Game, Minibatch
 from lightning_gen.networks import Augmentation, augment, clip_weights, normalise_spectrally, pack
 from lightning_gen.optimization import Terms
 from lightning_gen.sampling import derive_seed, drawing, evaluating
-from lightning_gen.types import Batch, Images, ImageShape, Labels, Latents, Logits
+from lightning_gen.types import Batch, Images, ImageShape, Latents, Logits
 
 Critic = Callable[[Images], Logits]  # D, bound to the condition
 
@@ -99,7 +99,7 @@ class AdversarialModel(Game):
         for kind in augmentations:
             require_one_of(get_args(Augmentation), augmentations=kind)
         if share_fakes and self.accumulate > 1:
-            raise ArgumentError("share_fakes", "does not go with accumulate: leave one of them out")
+            raise ArgumentError("accumulate", "must be 1 where both players share fakes")
         self.adversarial = ADVERSARIAL_LOSSES[adversarial]
         if label_smoothing and not self.adversarial.has_targets:
             raise ArgumentError("label_smoothing", f"does not go with adversarial={adversarial}")
@@ -166,7 +166,8 @@ class AdversarialModel(Game):
         self.observe("d", real_score=real_score, fake_score=fake_score)
         terms = {"adversarial": self.adversarial.discriminator(real_score, fake_score)}
         if self.label_smoothing:  # what lowering the target of real scores adds to the loss
-            terms["label_smoothing"] = self.label_smoothing * real_score.float().mean()
+            weight = self.adversarial.scale * self.label_smoothing
+            terms["label_smoothing"] = weight * real_score.float().mean()
         if self.gradient_penalty:
             terms["gradient_penalty"] = self.gradient_penalty * gradient_penalty(D, x, fake)
         if self.r1:
@@ -225,7 +226,7 @@ class AdversarialModel(Game):
         named = {f"{stage}/d/{name}": value for name, value in values.items()}
         self.log_dict(named, batch_size=len(x), sync_dist=True)
 
-    def features(self, x: Images, *labels: Labels) -> Tensor:
+    def features(self, x: Images, *c: Tensor) -> Tensor:
         """What D's last layer sees of images (b, *image_shape): (b, d), in eval mode.
 
         With `pack`, (b // pack, d).
@@ -233,17 +234,21 @@ class AdversarialModel(Game):
         seen: list[Tensor] = []
         *_, last = (m for m in self.discriminator.modules() if next(m.children(), None) is None)
         with last.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0])):
-            self.score(x, *labels)
+            self.score(x, *c)
         return seen[0].flatten(1)
 
-    def score(self, x: Images, *labels: Labels) -> Logits:
+    def score(self, x: Images, *c: Tensor) -> Logits:
         """D's raw scores of images, in eval mode and without gradients.
 
         Under the losses of Goodfellow et al. (2014), the paper's D(x) is sigmoid(score). With
         `pack`, each score is one of so many images.
+
+        Args:
+            x: images (b, *image_shape).
+            c: what D sees besides: labels (b,), or source images.
         """
         with evaluating(self):
-            return self.judge(self.place(x), self.condition(*labels))
+            return self.judge(self.place(x), self.condition(*c))
 
     @property
     def scores_are_logits(self) -> bool:

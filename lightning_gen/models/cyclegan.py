@@ -7,7 +7,7 @@ from torch.nn.functional import l1_loss
 from torchmetrics import Metric
 
 from lightning_gen.checks import check_image_shape, own_network
-from lightning_gen.errors import require_at_least
+from lightning_gen.errors import ArgumentError, require_at_least
 from lightning_gen.losses import Adversarial
 from lightning_gen.models.game import Game, Minibatch
 from lightning_gen.models.translation import (
@@ -43,8 +43,8 @@ class CycleGAN(Game):
         norm: "instance" or "batch", of all networks.
         dropout: whether G and F drop units within their blocks.
         cycle: weight lambda of |F(G(a)) - a| and |G(F(b)) - b|.
-        identity: weight of |G(b) - b| and |F(a) - a| as a share of `cycle`; it needs as many
-            channels in B as in A.
+        identity: weight of |G(b) - b| and |F(a) - a| as a share of `cycle`; it must be 0 where B
+            has other channels than A.
         pool: former fakes that each discriminator may see again; 0 for none.
         pairs: whether the images of a validation batch are true pairs, by which translations can
             be measured besides.
@@ -62,6 +62,7 @@ class CycleGAN(Game):
     """
 
     networks = ["generator_ab", "generator_ba", "discriminator_a", "discriminator_b"]
+    read: PairReader
 
     def __init__(
         self,
@@ -86,8 +87,13 @@ class CycleGAN(Game):
         **training: Any,
     ) -> None:
         a = check_image_shape(image_shape)
-        b = target_channels or a[0], *a[1:]
+        b = a[0] if target_channels is None else target_channels, *a[1:]
+        require_at_least(1, target_channels=b[0])
         require_at_least(0, cycle=cycle, identity=identity, pool=pool)
+        if identity and a[0] != b[0]:
+            raise ArgumentError(
+                "identity", f"must be 0 where A has {a[0]} channels and B {b[0]}, but is {identity}"
+            )
         super().__init__(image_shape, schedule=schedule, decay_from=decay_from, **training)
         self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
 
@@ -105,11 +111,11 @@ class CycleGAN(Game):
         self.discriminator_a = judge("discriminator_a", discriminator_a, a)
         self.discriminator_b = judge("discriminator_b", discriminator_b, b)
         self.adversarial = reference_losses(adversarial)
-        self.read_pair = PairReader(a[0], b[0])
+        self.read = PairReader(a[0], b[0])
         self.cycle, self.identity = cycle, identity * cycle
         self.pools = ImagePool(pool), ImagePool(pool)
         self.pairs, self.likeness = pairs, nn.ModuleDict({"a": Likeness(), "b": Likeness()})
-        self.fakes: list[tuple[Images, Images]] = []  # of the minibatch's chunks
+        self.made: list[tuple[Images, Images]] = []  # fakes of a and b, of the minibatch's chunks
 
     @property
     def translators(self) -> dict[Direction, nn.Module]:
@@ -126,16 +132,16 @@ class CycleGAN(Game):
 
     def split(self, batch: Batch) -> tuple[Images, Images]:
         """Images a and b of the two domains."""
-        a, b = map(self.place, self.read_pair(batch))
+        a, b = map(self.place, self.read(batch))
         return a, b
 
     def play(self, minibatch: Minibatch) -> None:
         """G and F move, then D_A and D_B, who see what G and F made before their move."""
-        self.fakes = []
+        self.made = []
         self.descend("g", self.generator_terms, minibatch)
         judged = [
             (a, b, *(pool.exchange(x) for pool, x in zip(self.pools, fakes, strict=True)))
-            for (a, b), fakes in zip(minibatch, self.fakes, strict=True)
+            for (a, b), fakes in zip(minibatch, self.made, strict=True)
         ]
         self.descend("d", self.discriminator_terms, judged)
 
@@ -146,7 +152,7 @@ class CycleGAN(Game):
         back_a = F(fake_b)
         fake_a = F(b)
         back_b = G(fake_a)
-        self.fakes.append((fake_a.detach(), fake_b.detach()))
+        self.made.append((fake_a.detach(), fake_b.detach()))
         same_b, same_a = (G(b), F(a)) if self.identity else (b, a)
         terms = {
             "adversarial_b": self.deceive(self.discriminator_b, fake_b, b),
@@ -231,11 +237,12 @@ class CycleGAN(Game):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep every process's pools."""
         super().on_save_checkpoint(checkpoint)
-        checkpoint[POOLS_KEY] = of_all_processes([pool.images for pool in self.pools])
+        pools = [[x.cpu() for x in pool.images] for pool in self.pools]
+        checkpoint[POOLS_KEY] = of_all_processes(pools)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Give each process its pools back."""
         super().on_load_checkpoint(checkpoint)
         if saved := checkpoint.get(POOLS_KEY):
             for pool, images in zip(self.pools, saved[self.global_rank % len(saved)], strict=True):
-                pool.images = images
+                pool.images = list(images)

@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
 from lightning_gen.checks import check_image_shape, own_network
-from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
+from lightning_gen.errors import ArgumentError, DataError, require_at_least, require_one_of
 from lightning_gen.losses import Adversarial
 from lightning_gen.models.adversarial import AdversarialModel
 from lightning_gen.models.translation import Likeness, PairReader, reference_losses
 from lightning_gen.networks import Norm, PatchDiscriminator, UNetGenerator
 from lightning_gen.optimization import Schedule, Terms
-from lightning_gen.sampling import drawing
+from lightning_gen.sampling import drawing, evaluating
 from lightning_gen.types import Batch, Direction, Images, ImageShape, Logits, Translations
 
 
@@ -52,7 +52,8 @@ class Pix2Pix(AdversarialModel):
         ArgumentError: an argument is out of its range, or an own network does not fit.
     """
 
-    fixed = ["latent_dim", "share_fakes"]
+    fixed = ["latent_dim", "share_fakes", "pack"]
+    read: PairReader
 
     def __init__(
         self,
@@ -76,7 +77,8 @@ class Pix2Pix(AdversarialModel):
         channels, h, w = check_image_shape(image_shape)
         require_one_of(("AtoB", "BtoA"), direction=direction)
         require_at_least(0, l1=l1)
-        channels_a, channels_b = channels, target_channels or channels
+        channels_a, channels_b = channels, channels if target_channels is None else target_channels
+        require_at_least(1, target_channels=channels_b)
         source, target = (
             (channels_a, channels_b) if direction == "AtoB" else (channels_b, channels_a)
         )
@@ -106,13 +108,14 @@ class Pix2Pix(AdversarialModel):
             D,
             adversarial=adversarial,
             share_fakes=True,
+            pack=1,
             schedule=schedule,
             decay_from=decay_from,
             **training,
         )
         self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
         self.adversarial = reference_losses(adversarial)
-        self.read_pair = PairReader(channels_a, channels_b)
+        self.read = PairReader(channels_a, channels_b)
         self.direction, self.l1, self.noise = direction, l1, noise
         self.likeness = Likeness()
 
@@ -123,8 +126,18 @@ class Pix2Pix(AdversarialModel):
 
     def split(self, batch: Batch) -> tuple[Images, tuple[Tensor, ...]]:
         """The target image b, and the source image a as the condition."""
-        a, b = map(self.place, self.read_pair(batch))
+        a, b = map(self.place, self.read(batch))
         return (b, (a,)) if self.direction == "AtoB" else (a, (b,))
+
+    def condition(self, a: Tensor | None = None) -> tuple[Tensor, ...]:
+        """The source image a, where it lies with the model.
+
+        Raises:
+            DataError: it is missing.
+        """
+        if a is None:
+            raise DataError("Pix2Pix judges translations beside their source images: score(b, a)")
+        return (self.place(a),)
 
     def generate(self, n: int, *c: Tensor) -> Images:
         """G(a), which takes the place of z."""
@@ -157,14 +170,15 @@ class Pix2Pix(AdversarialModel):
         Args:
             x: sides must be multiples of 2^levels; `tiling` takes any.
             direction: that of the training.
-            seed: of the dropout, where it is kept (`noise`).
+            seed: of the dropout, where it is kept (`noise`); without one, torch's own random state
+                goes on.
 
         Raises:
             ArgumentError: the model was trained in the other direction.
         """
         if direction not in (None, self.direction):
             raise ArgumentError("direction", f"of this model is {self.direction}, not {direction}")
-        with drawing(self, self.device, seed):
+        with evaluating(self) if seed is None else drawing(self, self.device, seed):
             for module in self.modules():
                 if isinstance(module, nn.Dropout):
                     module.training = self.noise

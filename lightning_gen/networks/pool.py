@@ -28,7 +28,8 @@ class ImagePool:
     def _exchange_one(self, image: Tensor) -> Tensor:
         if len(self.images) < self.size:
             self.images.append(image.clone())
-        elif self.images and torch.rand(()) < 0.5:
+        elif self.size and torch.rand(()) < 0.5:
             place = int(torch.randint(self.size, ()))
-            image, self.images[place] = self.images[place], image.clone()
+            # those of a checkpoint lie on the CPU
+            image, self.images[place] = self.images[place].to(image), image.clone()
         return image
