@@ -25,6 +25,7 @@ class Mirror(LightningModule):
     def __init__(self) -> None:
         super().__init__()
         self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.shown = 0
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         return self.weight.square()
@@ -37,6 +38,7 @@ class Mirror(LightningModule):
         return -x + 0 * torch.rand(())
 
     def demonstrate(self, batch: Any) -> dict[str, tuple[Tensor, Tensor]]:
+        self.shown += 1
         return {"AtoB": (batch[0], batch[0].flip(-1))}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -85,7 +87,9 @@ def test_grids_come_every_n_batches(fit: Fit, tmp_path: Path) -> None:
 
 def test_foreign_models_are_drawn_by_what_they_can_do(fit: Fit, tmp_path: Path) -> None:
     grid = ImageGrid(n=10, columns=4)  # more than a batch, and the sanity check comes first
-    fit(Mirror(), callbacks=[grid], val=loader(), max_epochs=1)
+    model = Mirror()
+    fit(model, callbacks=[grid], val=loader(), max_epochs=1)
+    assert model.shown == 2  # batches of 8, as many as hold ten images
     assert {path.name for path in (tmp_path / "images").iterdir()} == {
         "reconstructions",
         "translations-AtoB",
@@ -98,6 +102,12 @@ def test_foreign_models_are_drawn_by_what_they_can_do(fit: Fit, tmp_path: Path) 
     assert torch.allclose(rows[1], -images()[:4])
     assert torch.equal(rows[2], images()[4:8])
     assert len(rows) == 4
+
+
+def test_a_grid_of_few_images_has_as_few_columns(fit: Fit, tmp_path: Path) -> None:
+    fit(Mirror(), callbacks=[ImageGrid(n=3, columns=8)], val=loader(), max_epochs=1)
+    for path in (tmp_path / "images").glob("*/*.png"):
+        assert Image.open(path).size == (3 * 18 + 2, 2 * 18 + 2)  # 16 pixels and a border
 
 
 def test_pictures_reach_loggers_at_their_batch(fit: Fit, tmp_path: Path) -> None:

@@ -11,12 +11,14 @@ from lightning import Trainer, seed_everything
 from lightning.pytorch.callbacks import LambdaCallback
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, l1_loss, mse_loss
-from torch.optim import Adam
+from torch.optim import SGD, Adam
 from torch.utils.data import DataLoader, StackDataset
 
 from lightning_gen import CycleGAN, Pix2Pix
 from lightning_gen.errors import ArgumentError, DataError
-from lightning_gen.networks import ImagePool
+from lightning_gen.networks import ImagePool, UNetGenerator
+from lightning_gen.optimization import OptimizerSettings
+from lightning_gen.translator import Translator
 from tests.conftest import images, same, state
 
 SHAPE = (3, 16, 16)
@@ -151,6 +153,43 @@ def test_the_learning_rate_is_held_and_then_falls_to_zero(make: Any, fit: Fit) -
     assert first == pytest.approx([1.0] * 7 + [5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
 
 
+def test_a_learning_rate_stays_at_zero_after_the_end() -> None:
+    for share, expected in ((0.5, [1, 1, 1, 0.5, 0, 0]), (0.99, [1, 1, 1, 1, 0, 0])):
+        optimizer = SGD([nn.Parameter(torch.zeros(()))], 1.0)
+        settings = OptimizerSettings("sgd", "linear", decay_from=share)
+        scheduler, rates = settings.scheduler(optimizer, 4), []
+        for _ in expected:
+            rates.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            scheduler.step()
+        assert rates == expected
+
+
+def test_smoothing_a_target_is_the_authors_loss_with_another_target() -> None:
+    a, b, fake = images(6, SHAPE).split(2)
+    for name, loss in (
+        ("non_saturating", binary_cross_entropy_with_logits),
+        ("least_squares", mse_loss),
+    ):
+        plain, smooth = (pix2pix(adversarial=name, label_smoothing=s) for s in (0.0, 0.1))
+        smooth.load_state_dict(plain.state_dict())
+        gradients = []
+        for model, target in ((plain, 0.9), (smooth, None)):
+            D, model.shared = model.discriminator, fake
+            if target:
+                real_score, fake_score = D(torch.cat([a, b], 1)), D(torch.cat([a, fake], 1))
+                terms = [
+                    loss(real_score, target * ones(real_score)),
+                    loss(fake_score, 0 * ones(fake_score)),
+                ]
+                total = sum(terms) / 2
+            else:
+                total = sum(model.discriminator_terms(b, (a,)).values())
+            gradients.append(torch.autograd.grad(total, list(D.parameters())))
+        for theirs, ours in zip(*gradients, strict=True):
+            assert torch.allclose(theirs, ours, atol=1e-6)
+
+
 # The pool
 
 
@@ -179,6 +218,26 @@ def test_what_a_pool_keeps_does_not_change_with_its_source() -> None:
     pool.exchange(x)
     x.zero_()
     assert torch.equal(torch.stack(pool.images), kept)
+
+
+def test_a_pool_from_a_checkpoint_goes_on_where_the_training_is() -> None:
+    pool, x = ImagePool(3), images(32)
+    pool.exchange(x[:3])  # on the CPU, as those of a checkpoint
+    assert pool.exchange(x.to("meta")).is_meta
+    none = ImagePool(0)
+    none.images = list(x[:3])
+    assert torch.equal(none.exchange(x), x)
+
+
+def test_models_of_one_checkpoint_have_pools_of_their_own() -> None:
+    first, second = (cyclegan(pool=2) for _ in range(2))
+    first.pools[0].exchange(images(2, SHAPE))
+    checkpoint: dict[str, Any] = {"state_dict": first.state_dict()}
+    first.on_save_checkpoint(checkpoint)
+    for model in (first, second):
+        model.on_load_checkpoint(checkpoint)
+        assert torch.equal(torch.stack(model.pools[0].images), images(2, SHAPE))
+        model.pools[0].images.clear()
 
 
 # Checkpoints
@@ -215,7 +274,7 @@ def test_a_loaded_model_translates_as_the_saved_one(make: Any, fit: Fit, tmp_pat
 
 
 def test_cyclegan_translates_both_ways() -> None:
-    model, x = cyclegan(target_channels=1), images(2, SHAPE)
+    model, x = cyclegan(target_channels=1, identity=0), images(2, SHAPE)
     there = model.translate(x)
     assert there.shape == (2, 1, 16, 16)
     assert model.translate(there, "BtoA").shape == (2, *SHAPE)
@@ -236,7 +295,18 @@ def test_noise_makes_translations_differ_but_for_the_same_seed() -> None:
     assert torch.equal(plain.translate(x), plain.translate(x))
     assert not torch.equal(noisy.translate(x), noisy.translate(x))
     assert torch.equal(noisy.translate(x, seed=1), noisy.translate(x, seed=1))
+    torch.manual_seed(0)
+    one = noisy.translate(x)
+    torch.manual_seed(0)
+    assert torch.equal(noisy.translate(x), one)
     assert noisy.training
+
+
+def test_a_picture_is_translated_alike_wherever_it_comes() -> None:
+    model = pix2pix(image_shape=(3, 64, 64), levels=6, noise=True)
+    translate, x = Translator(model, model.translate, model.generator), images(1, (3, 64, 64))[0]
+    assert torch.equal(translate(x), translate(x))
+    assert not torch.equal(translate(x), translate(x, seed=1))
 
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
@@ -293,9 +363,52 @@ def test_sizes_and_networks_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ArgumentError, match="generator must map"):
         pix2pix(generator=nn.Conv2d(3, 1, 1))
     with pytest.raises(ArgumentError, match="generator_ba fails"):
-        cyclegan(target_channels=1, generator_ba=nn.Conv2d(3, 3, 1))
+        cyclegan(target_channels=1, identity=0, generator_ba=nn.Conv2d(3, 3, 1))
     with pytest.raises(ArgumentError, match="discriminator_b must give a score"):
         cyclegan(discriminator_b=nn.Flatten(0))
+    with pytest.raises(ArgumentError, match="identity must be 0"):
+        cyclegan(target_channels=1)
+    with pytest.raises(ArgumentError, match="accumulate must be 1"):
+        pix2pix(accumulate=2)
+    with pytest.raises(TypeError, match="pack"):
+        pix2pix(pack=2)
+    for make in MODELS.values():
+        with pytest.raises(ArgumentError, match="target_channels must be at least 1"):
+            make(target_channels=0)
+
+
+def test_the_default_networks_are_tried_on_the_image_s_size() -> None:
+    with pytest.raises(ArgumentError, match="image_shape .* multiples of 4"):
+        cyclegan(image_shape=(3, 30, 32))
+    for make in MODELS.values():
+        with pytest.raises(ArgumentError, match="image_shape .* at least 24"):
+            make(layers=3)
+    random = torch.get_rng_state()
+    model = pix2pix()
+    torch.set_rng_state(random)
+    expected = UNetGenerator(3, 3, 3, 4)  # trying draws no random numbers
+    assert same(state(model.generator), state(expected))
+
+
+def test_sigmoids_are_refused() -> None:
+    judge = nn.Sequential(nn.Conv2d(6, 1, 4), nn.Sigmoid())
+    with pytest.raises(ArgumentError, match="discriminator must give raw scores"):
+        pix2pix(discriminator=judge)
+
+
+def test_published_weights_are_trained_on() -> None:
+    model = pix2pix(generator=UNetGenerator(3, 3, 3, 4).eval())
+    assert all(module.training for module in model.generator.modules())
+
+
+def test_pix2pix_judges_translations_beside_their_sources() -> None:
+    model, (a, b) = pix2pix(), images(4, SHAPE).split(2)
+    with torch.no_grad():
+        expected = model.eval().discriminator(torch.cat([a, b], 1))
+    assert torch.equal(model.train().score(b, a), expected)
+    assert len(model.features(b, a)) == 2
+    with pytest.raises(DataError, match=r"score\(b, a\)"):
+        model.score(b)
 
 
 def test_batches_that_do_not_fit_are_refused(fit: Fit) -> None:
@@ -303,3 +416,7 @@ def test_batches_that_do_not_fit_are_refused(fit: Fit) -> None:
         fit(pix2pix(), DataLoader(images(4, SHAPE)))
     with pytest.raises(DataError, match="B's images have 1 channels"):
         fit(pix2pix(), pairs(channels=(3, 1)))
+    model = cyclegan()
+    fit(model, pairs(), max_epochs=1)
+    with pytest.raises(DataError, match="B's images have 1 channels"):
+        fit(model, pairs(channels=(3, 1)))
