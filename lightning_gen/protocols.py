@@ -111,6 +111,13 @@ class Directed(Protocol):
 
 
 @runtime_checkable
+class DrawsTranslations(Protocol):
+    """Keeps dropout on when it translates, if `noise` is set."""
+
+    noise: bool
+
+
+@runtime_checkable
 class Demonstrates(Protocol):
     """Shows what it makes of a batch's images."""
 
@@ -142,6 +149,13 @@ class Averages(Protocol):
     def start_average(self) -> None:
         """Begin with a copy of the generator."""
         ...
+
+
+@runtime_checkable
+class HasTarget(Protocol):
+    """Data of two domains; says how many channels the images of B have."""
+
+    target_channels: int
 
 
 @runtime_checkable

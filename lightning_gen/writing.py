@@ -11,7 +11,7 @@ from lightning_gen.decoders import Pixels
 from lightning_gen.errors import DataError
 from lightning_gen.files import whole
 
-COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # PNG's types of grey, grey and opacity, colours, with opacity
+COLOURS = {1: 0, 3: 2, 4: 6}  # PNG's types of grey, colours, colours with opacity
 
 
 def written_name(path: Path) -> Path:
@@ -26,8 +26,8 @@ def write_picture(pixels: Pixels, path: Path) -> None:
     """Write (c, h, w) uint8, uint16 or float32, without loss; `read_picture` gives it back.
 
     The suffix tells the format: .npy, an array (c, h, w); .tif, a page of colours if there are
-    three channels, else a page for each; .png, of 1 to 4 channels, where floats in [-1, 1] become
-    16 bits.
+    three channels, else a page for each; .png, of 1, 3 or 4 channels, where floats in [-1, 1]
+    become 16 bits.
 
     Raises:
         DataError: PNG does not hold so many channels.

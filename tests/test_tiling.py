@@ -98,8 +98,8 @@ def test_what_is_written_is_read_again(
             if dtype == np.float32
             else random.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
         )
-        if suffix == ".png" and channels == 7:
-            with pytest.raises(DataError, match=r"a.png cannot hold 7 channels"):
+        if suffix == ".png" and channels in (2, 7):  # two would be a grey and its opacity
+            with pytest.raises(DataError, match=rf"a.png cannot hold {channels} channels"):
                 write_picture(pixels, path)
             continue
         write_picture(pixels, path)

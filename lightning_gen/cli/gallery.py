@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from lightning_gen.errors import DataError
 from lightning_gen.files import whole
 from lightning_gen.pictures import read_picture
 from lightning_gen.types import to_images, to_pixels
@@ -40,24 +41,33 @@ HEAD = """\
 """
 
 
-def write_gallery(path: Path, title: str, rows: Mapping[str, Sequence[Path]]) -> None:
+def write_gallery(path: Path, title: str, rows: Mapping[str, Sequence[Path]]) -> list[str]:
     """Write a page with a row for each name: input, output and, if there are any, target.
 
     The pictures are within the page, reduced to 512 pixels a side and 8 bits; of more channels than
-    three, the first three are shown.
+    three, the first three are shown; of two, the first.
+
+    Returns:
+        What is wrong with those that cannot be read, and are not shown.
     """
+    unread: list[str] = []
     n = max(map(len, rows.values()), default=2)
     heads = "".join(f'<th scope="col">{column}</th>' for column in COLUMNS[:n])
     with whole(path) as part, part.open("w", encoding="utf-8") as file:
         file.write(HEAD.format(title=escape(title), heads=heads))
         for name, pictures in rows.items():
-            cells = "".join(f"<td>{_figure(picture)}</td>" for picture in pictures)
+            cells = "".join(f"<td>{_figure(picture, unread)}</td>" for picture in pictures)
             file.write(f'<tr><th colspan="{n}">{escape(name)}</th></tr>\n<tr>{cells}</tr>\n')
         file.write("</tbody>\n</table>\n</html>\n")
+    return unread
 
 
-def _figure(path: Path) -> str:
-    pixels = torch.tensor(read_picture(path))
+def _figure(path: Path, unread: list[str]) -> str:
+    try:
+        pixels = torch.tensor(read_picture(path))
+    except DataError as error:
+        unread.append(str(error))
+        return "cannot be read"
     shown = to_pixels(to_images((pixels[:3] if len(pixels) > 2 else pixels[:1])[None]))[0]
     image = Image.fromarray(shown.permute(1, 2, 0).squeeze(2).numpy())
     h, w = pixels.shape[1:]

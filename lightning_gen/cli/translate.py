@@ -1,23 +1,24 @@
 """translate: pictures of any size, by a model's checkpoint or by published weights."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import jsonargparse
 import torch
+from PIL import Image
 from tqdm import tqdm
 
 from lightning_gen.cli.gallery import write_gallery
 from lightning_gen.cli.messages import flagged
 from lightning_gen.cli.sample import best_device, own_class
-from lightning_gen.errors import DataError, UserError, require_at_least
+from lightning_gen.errors import DataError, UserError, first_few, require_at_least
 from lightning_gen.pictures import files_below, read_picture
 from lightning_gen.tiling import SMALLEST
 from lightning_gen.translator import load_translator
 from lightning_gen.types import Direction
 from lightning_gen.writing import write_picture, written_name
-
-NAMED = 10  # unreadable files that an error lists
 
 
 def translate(
@@ -29,6 +30,7 @@ def translate(
     html: bool = False,
     target: str | None = None,
     seed: int = 0,
+    noise: bool | None = None,
     device: str | None = None,
     model: str | None = None,
     force: bool = False,
@@ -48,6 +50,8 @@ def translate(
         html: whether to write OUT/index.html besides, which shows input and output side by side.
         target: a folder of what is wanted, with the names of the pictures, for a third column.
         seed: of the noise, if the model has any; each picture begins with it.
+        noise: whether dropout goes on, so that translations are drawn; as the checkpoint has it by
+            default, and not with published weights.
         device: cpu, cuda or mps; the fastest there is by default.
         model: class of a model of your own, as my_file.MyClass; ours are named in the checkpoint.
         force: replace files that exist.
@@ -62,28 +66,43 @@ def translate(
         raise UserError("--target is shown in the page: add --html true")
     files = _files(Path(pictures), Path(out), html, force)
     wanted = _targets(list(files), Path(pictures), Path(target)) if target else {}
-    translator = load_translator(checkpoint, direction, own_class(model))
+    translator = load_translator(checkpoint, direction, own_class(model), noise)
+    print(f"Translating {'with dropout' if translator.noise else 'in eval mode'}.")
     translator.network.to(device or best_device())
-    unread = {}
-    for path, written in tqdm(files.items(), disable=not sys.stderr.isatty()):
-        try:
-            pixels = torch.tensor(read_picture(path, translator.channels))
-        except DataError as error:
-            unread[path] = str(error)
-        else:
-            write_picture(translator(pixels, tile, seed).numpy(), written)
+    unread: dict[Path, str] = {}
+    problems: list[str] = []
     place = Path(out)
-    if html:
-        place /= "index.html"
-        shown = {
-            written.relative_to(out).as_posix(): [path, written, *wanted.get(path, [])]
-            for path, written in files.items()
-            if path not in unread
-        }
-        write_gallery(place, f"Translated by {Path(checkpoint).name}", shown)
+    with _large_pictures():
+        for path, written in tqdm(files.items(), disable=not sys.stderr.isatty()):
+            try:
+                pixels = torch.tensor(read_picture(path, translator.channels))
+            except DataError as error:
+                unread[path] = str(error)
+            else:
+                write_picture(translator(pixels, tile, seed).numpy(), written)
+        if html:
+            place /= "index.html"
+            shown = {
+                written.relative_to(out).as_posix(): [path, written, *wanted.get(path, [])]
+                for path, written in files.items()
+                if path not in unread
+            }
+            problems = write_gallery(place, f"Translated by {Path(checkpoint).name}", shown)
     print(f"{len(files) - len(unread)} pictures: {place}")
-    if unread:
-        raise DataError(_report(list(unread.values()), len(files)))
+    problems = [*unread.values(), *problems]
+    if problems:
+        count = f"{len(problems)} of {len(files) + len(wanted)} cannot be read:"
+        raise DataError("\n".join([count, *first_few(problems)]))
+
+
+@contextmanager
+def _large_pictures() -> Iterator[None]:
+    """Read pictures of up to 2^32 pixels: tiles bound the memory of the network."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, 2**31  # twice as many are an error
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
 
 
 def run(args: list[str]) -> None:
@@ -125,6 +144,8 @@ def _files(pictures: Path, out: Path, html: bool, force: bool) -> dict[Path, Pat
 
 def _targets(sources: list[Path], pictures: Path, target: Path) -> dict[Path, list[Path]]:
     """The picture of the same name for each source, whatever its format."""
+    if not target.is_dir():
+        raise UserError(f"--target {target} must be a folder, with pictures of the same names")
     folder = pictures if pictures.is_dir() else pictures.parent
     wanted = {Path(path).relative_to(target).with_suffix(""): path for path in files_below(target)}
     found = {}
@@ -134,8 +155,3 @@ def _targets(sources: list[Path], pictures: Path, target: Path) -> dict[Path, li
             raise UserError(f"--target {target} has no picture {name}")
         found[source] = [Path(wanted[name])]
     return found
-
-
-def _report(unread: list[str], n: int) -> str:
-    more = [f"and {len(unread) - NAMED} more"] if len(unread) > NAMED else []
-    return "\n".join([f"{len(unread)} of {n} cannot be read:", *unread[:NAMED], *more])

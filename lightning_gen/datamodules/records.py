@@ -11,12 +11,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from lightning_gen.decoders import Pixels
-from lightning_gen.errors import DataError
+from lightning_gen.errors import DataError, first_few
 
 Record = tuple[Pixels, ...]  # the images that belong together: one, or the two of a pair
 
 MIB = 2**20
-NAMED = 10  # files that an error lists
 
 
 class Files:
@@ -128,8 +127,7 @@ def leave_out(problem: str, lines: list[str], skip: bool, mend: str) -> None:
     Raises:
         DataError: they are not.
     """
-    more = [f"and {len(lines) - NAMED} more"] if len(lines) > NAMED else []
-    listed = "\n".join([*lines[:NAMED], *more])
+    listed = "\n".join(first_few(lines))
     if not skip:
         raise DataError(f"{problem}:\n{listed}\n{mend}")
     warn(f"{problem} and are left out:\n{listed}", stacklevel=4)

@@ -14,7 +14,7 @@ from lightning_gen.models.adversarial import AdversarialModel
 from lightning_gen.models.translation import Likeness, PairReader, reference_losses
 from lightning_gen.networks import Norm, PatchDiscriminator, UNetGenerator
 from lightning_gen.optimization import Schedule, Terms
-from lightning_gen.sampling import drawing, evaluating
+from lightning_gen.sampling import drawing, evaluating, keep_dropout
 from lightning_gen.types import Batch, Direction, Images, ImageShape, Logits, Translations
 
 
@@ -25,7 +25,8 @@ class Pix2Pix(AdversarialModel):
     patches of 70 x 70 pixels of a beside its translation. Update order, initial weights and
     weights of the losses are the authors' (https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix):
     one G(a) a step serves both players, D moves first, its loss is halved, and the learning rate is
-    constant for the first half of the training, then falls linearly to 0.
+    constant for the first half of the training, then falls linearly after each minibatch, to 0 at
+    the end, without the off-by-one of the authors' epochs.
 
     Args:
         image_shape: (channels, height, width) of domain A's images; the sides are what training
@@ -179,9 +180,7 @@ class Pix2Pix(AdversarialModel):
         if direction not in (None, self.direction):
             raise ArgumentError("direction", f"of this model is {self.direction}, not {direction}")
         with evaluating(self) if seed is None else drawing(self, self.device, seed):
-            for module in self.modules():
-                if isinstance(module, nn.Dropout):
-                    module.training = self.noise
+            keep_dropout(self, self.noise)
             return self(self.place(x))
 
     def demonstrate(self, batch: Batch) -> Mapping[Direction, tuple[Images, ...]]:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lightning_gen.errors import CheckpointError
+from lightning_gen.errors import CheckpointError, first_few
 from lightning_gen.files import read_data, whole
 from lightning_gen.networks.patches import PatchDiscriminator
 from lightning_gen.networks.resnet import ResNetGenerator
@@ -125,6 +125,5 @@ def _differences(state: dict[str, Tensor], own: dict[str, Tensor]) -> str:
     return "; it ".join(f"{verb} {_some(keys)}" for verb, keys in lists.items() if keys)
 
 
-def _some(names: list[str], shown: int = 3) -> str:
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more
+def _some(names: list[str]) -> str:
+    return ", ".join(first_few(names, 3))
