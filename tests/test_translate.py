@@ -13,6 +13,7 @@ from lightning import LightningModule
 from PIL import Image
 from torch import Tensor
 
+from lightning_gen import Pix2Pix
 from lightning_gen.cli import main
 from lightning_gen.networks import (
     PatchDiscriminator,
@@ -238,13 +239,98 @@ def test_the_page_holds_all_that_it_shows() -> None:
     assert {"Input", "Output", "Target", *names} <= set(page.shown)
 
 
-def test_deep_and_many_channels_are_shown_too() -> None:
-    generator(channels=7)
-    pixels = save("seven.tif", 7, 16, 20, np.uint16)
-    assert main(["translate", "G.pth", "seven.tif", "--html", "true"]) == 0
+@pytest.mark.parametrize(("name", "channels", "first"), [("a.tif", 7, 3), ("a.npy", 2, 1)])
+def test_deep_and_many_channels_are_shown_too(name: str, channels: int, first: int) -> None:
+    generator(channels=channels)
+    pixels = save(name, channels, 16, 20, np.uint16)
+    assert main(["translate", "G.pth", name, "--html", "true"]) == 0
     source = Page(Path("translated/index.html")).sources[0].partition(",")[2]
-    shown = np.asarray(Image.open(BytesIO(b64decode(source)))).transpose(2, 0, 1)
-    assert np.abs(shown - pixels[:3] / 257).max() <= 0.51
+    shown = np.atleast_3d(Image.open(BytesIO(b64decode(source)))).transpose(2, 0, 1)
+    assert np.abs(shown - pixels[:first] / 257).max() <= 0.51
+
+
+def test_targets_that_cannot_be_read_are_named_on_a_page_of_the_rest(capsys: Any) -> None:
+    generator()
+    for name in ("in/a.png", "in/b.png", "wanted/a.png", "wanted/b.png"):
+        save(name, 3, 16, 16)
+    Path("wanted/b.png").write_bytes(Path("wanted/b.png").read_bytes()[:50])
+    flags = ["--out", "out", "--html", "true", "--target", "wanted"]
+    assert main(["translate", "G.pth", "in", *flags]) == 2
+    told = capsys.readouterr().err
+    assert "1 of 4 cannot be read" in told
+    assert "wanted/b.png: " in told
+    page = Page(Path("out/index.html"))
+    assert len(page.sources) == 5
+    assert "cannot be read" in page.shown
+
+
+def test_large_pictures_are_read_though_pil_would_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator()
+    save("in.png", 3, 16, 16)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert main(["translate", "G.pth", "in.png"]) == 0
+    assert Image.MAX_IMAGE_PIXELS == 100
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_dropout_goes_on_if_it_is_asked_for(published: bool, capsys: Any) -> None:
+    network = UNetGenerator(levels=6, width=2)
+    for parameter in network.parameters():
+        parameter.data.normal_(0, 0.3)
+    save("in.png", 3, 64, 64, np.uint16)
+    if published:
+        save_reference_weights(network, "G.pth")
+        command = ["translate", "G.pth", "in.png"]
+    else:
+        model = Pix2Pix((3, 64, 64), levels=6, width=2, noise=True)
+        model.generator.load_state_dict(network.state_dict())
+        own = checkpoint(model)
+        command = ["translate", own[0], "in.png", "--model", "lightning_gen.models.Pix2Pix"]
+    outputs = []
+    for noise in ("false", "true", "true"):
+        assert main([*command, "--noise", noise, "--force", "true"]) == 0
+        mode = "with dropout" if noise == "true" else "in eval mode"
+        assert f"Translating {mode}." in capsys.readouterr().out
+        outputs.append(read_picture("translated/in.png"))
+    assert np.array_equal(outputs[1], outputs[2])
+    assert not np.array_equal(outputs[0], outputs[1])
+    assert main([*command, "--force", "true"]) == 0
+    assert np.array_equal(read_picture("translated/in.png"), outputs[0 if published else 1])
+
+
+def test_pairs_of_any_channels_and_sizes_are_trained_on_and_predicted(capsys: Any) -> None:
+    for split, side in (("train", 16), ("train", 24), ("test", 16), ("test", 24)):
+        save(f"pairs/{split}A/{side}.npy", 7, 16, side, np.uint16)
+        save(f"pairs/{split}B/{side}.npy", 1, 16, side, np.uint16)
+    flags = [
+        "--model",
+        "Pix2Pix",
+        "--model.levels",
+        "3",
+        "--model.width",
+        "2",
+        "--model.layers",
+        "1",
+    ]
+    flags += ["--data", "PairedImageDataModule", "--data.root", "pairs", "--data.image_size", "16"]
+    flags += [
+        "--data.preprocess",
+        "none",
+        "--trainer.max_epochs",
+        "1",
+        "--trainer.accelerator",
+        "cpu",
+    ]
+    assert main(["fit", *flags]) == 0
+    told = capsys.readouterr().out
+    assert "Translate pictures:" in told
+    assert "A to B" in told
+    (saved,) = Path("runs").glob("*/*/checkpoints/last.ckpt")
+    assert torch.load(saved, weights_only=True)["hyper_parameters"]["target_channels"] == 1
+    assert main(["predict", *flags, "--ckpt_path", str(saved)]) == 0
+    (saved,) = Path("runs").glob("*/*/predictions.pt")
+    shapes = [tuple(x.shape) for x in torch.load(saved, weights_only=True)]
+    assert shapes == [(1, 16, 16), (1, 16, 24)]
 
 
 WRONG: dict[str, tuple[list[str], str]] = {
@@ -256,6 +342,11 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "tile": (["G.pth", "in.png", "--tile", "8"], "tile must be at least 16"),
     "same name": (["G.pth", "twice"], "would both become translated/a.png"),
     "target alone": (["G.pth", "in.png", "--target", "twice"], "--html true"),
+    "no dropout": (["G.pth", "in.png", "--noise", "true"], "G.pth has no dropout"),
+    "target no folder": (
+        ["G.pth", "in.png", "--target", "in.png", "--html", "true"],
+        "--target in.png must be a folder",
+    ),
     "no target": (
         ["G.pth", "in.png", "--target", "twice", "--html", "true"],
         "--target twice has no picture in",
