@@ -210,6 +210,8 @@ def test_samples_come_from_the_average_and_training_does_not(fit: Fit) -> None:
 
 
 def test_the_average_is_saved_restored_and_begun_late(fit: Fit, tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="Mirror has no generator to average"):
+        GeneratorEMA().setup(Trainer(logger=False), Mirror(), "fit")
     ema = GeneratorEMA(halflife=100, rampup=1e9)
     model = small_gan()
     fit(model, callbacks=[ema], max_epochs=1).save_checkpoint(path := tmp_path / "a.ckpt")
