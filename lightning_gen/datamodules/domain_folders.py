@@ -9,7 +9,7 @@ from lightning_gen.pictures import files_below
 
 SPLITS = ("train", "val", "test")
 
-Paths = tuple[list[str], list[str]]  # of A, and of B
+Paths = tuple[list[str], list[str]]  # of A, and of B; of one length, if they are pairs
 
 
 def find_pairs(root: str, skip: bool) -> dict[str, Paths]:

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 
+from lightning_gen.datamodules.domain_folders import Paths
 from lightning_gen.datamodules.domain_readers import find_domain
 from lightning_gen.datamodules.downloads import fetch_folder
 from lightning_gen.datamodules.records import Files, Kept, Record, read_all
@@ -19,8 +20,6 @@ from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 STAGES = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ("test",)}
 SKIP = "leave them out with --data.on_error skip"
 
-Paths = tuple[list[str], list[str]]  # of A, and of B; of one length, if they are pairs
-
 
 class TranslationDataModule(TensorDataModule):
     """Pictures of two domains A and B, in any format that `read_picture` reads.
@@ -30,7 +29,8 @@ class TranslationDataModule(TensorDataModule):
 
     They are read once, resized, and kept in that depth if they fit in `memory`; otherwise they are
     read again in every epoch, which takes time, or workers. Training is bit-equal either way,
-    whatever the workers: order, crops and flips follow from the seed and the epoch.
+    whatever the workers: order, crops and flips follow from the seed and the epoch. PIL resizes
+    them, which is bit-equal to what the authors' code sees; torchvision's filter is not.
 
     Validation has the folder of its own, if there is one; with `val_split`, a share of the training
     pictures; else the test pictures, if there are any; else a tenth of the training pictures. The

@@ -2,11 +2,11 @@
 
 from typing import Any, Literal, get_args
 
-from lightning_gen.datamodules.domain_folders import find_domains
+from lightning_gen.datamodules.domain_folders import Paths, find_domains
 from lightning_gen.datamodules.domain_readers import ReadsOne
 from lightning_gen.datamodules.domains import Unpaired
 from lightning_gen.datamodules.resizing import Resizing
-from lightning_gen.datamodules.translation import Paths, TranslationDataModule
+from lightning_gen.datamodules.translation import TranslationDataModule
 from lightning_gen.errors import require_one_of
 
 PublicDomains = Literal[

@@ -32,7 +32,10 @@ class CycleGAN(Game):
     (https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix): G and F move first, then both
     discriminators, each with half its loss, on fakes of before that move, some of them exchanged
     for former ones; the learning rate is constant for the first half of the training, then falls
-    linearly to 0.
+    linearly after each minibatch, to 0 at the end, without the off-by-one of the authors' epochs.
+
+    Of the authors' files, latest_net_G_A.pth holds G, G_B F, D_A our D_B, and D_B our D_A: theirs
+    are named after the generator that they judge, ours after the domain.
 
     Args:
         image_shape: (channels, height, width) of domain A's images; sides that are multiples of 4.
@@ -97,19 +100,16 @@ class CycleGAN(Game):
         super().__init__(image_shape, schedule=schedule, decay_from=decay_from, **training)
         self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
 
-        def translator(name: str, own: nn.Module | None, x: ImageShape, y: ImageShape) -> nn.Module:
-            def default() -> nn.Module:
-                return ResNetGenerator(x[0], y[0], blocks, width, norm, dropout)
+        def G(x: ImageShape, y: ImageShape) -> nn.Module:
+            return ResNetGenerator(x[0], y[0], blocks, width, norm, dropout)
 
-            return own_network(name, own, default, x, y)
+        def D(x: ImageShape) -> nn.Module:
+            return PatchDiscriminator(x[0], layers, width, norm)
 
-        def judge(name: str, own: nn.Module | None, x: ImageShape) -> nn.Module:
-            return own_network(name, own, lambda: PatchDiscriminator(x[0], layers, width, norm), x)
-
-        self.generator_ab = translator("generator_ab", generator_ab, a, b)
-        self.generator_ba = translator("generator_ba", generator_ba, b, a)
-        self.discriminator_a = judge("discriminator_a", discriminator_a, a)
-        self.discriminator_b = judge("discriminator_b", discriminator_b, b)
+        self.generator_ab = own_network("generator_ab", generator_ab, lambda: G(a, b), a, b)
+        self.generator_ba = own_network("generator_ba", generator_ba, lambda: G(b, a), b, a)
+        self.discriminator_a = own_network("discriminator_a", discriminator_a, lambda: D(a), a)
+        self.discriminator_b = own_network("discriminator_b", discriminator_b, lambda: D(b), b)
         self.adversarial = reference_losses(adversarial)
         self.read = PairReader(a[0], b[0])
         self.cycle, self.identity = cycle, identity * cycle
