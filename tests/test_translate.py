@@ -302,25 +302,10 @@ def test_pairs_of_any_channels_and_sizes_are_trained_on_and_predicted(capsys: An
     for split, side in (("train", 16), ("train", 24), ("test", 16), ("test", 24)):
         save(f"pairs/{split}A/{side}.npy", 7, 16, side, np.uint16)
         save(f"pairs/{split}B/{side}.npy", 1, 16, side, np.uint16)
-    flags = [
-        "--model",
-        "Pix2Pix",
-        "--model.levels",
-        "3",
-        "--model.width",
-        "2",
-        "--model.layers",
-        "1",
-    ]
-    flags += ["--data", "PairedImageDataModule", "--data.root", "pairs", "--data.image_size", "16"]
-    flags += [
-        "--data.preprocess",
-        "none",
-        "--trainer.max_epochs",
-        "1",
-        "--trainer.accelerator",
-        "cpu",
-    ]
+    flags = ["--model", "Pix2Pix", "--model.levels", "3", "--model.width", "2"]
+    flags += ["--model.layers", "1", "--data", "PairedImageDataModule", "--data.root", "pairs"]
+    flags += ["--data.image_size", "16", "--data.preprocess", "none"]
+    flags += ["--trainer.max_epochs", "1", "--trainer.accelerator", "cpu"]
     assert main(["fit", *flags]) == 0
     told = capsys.readouterr().out
     assert "Translate pictures:" in told
