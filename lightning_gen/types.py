@@ -25,6 +25,7 @@ else:
         Int = Float
 
 Images = Float[Tensor, "b c h w"]
+Counterparts = Float[Tensor, "b k u v"]  # images of another domain, with sizes of their own
 Translations = Float[Tensor, "b k h w"]  # images of as many channels as another domain has
 Latents = Float[Tensor, "b d"]
 Labels = Int[Tensor, " b"]

@@ -281,6 +281,13 @@ def test_cyclegan_translates_both_ways() -> None:
     assert torch.equal(model.translate(x, "AtoB"), there)
 
 
+def test_domains_of_other_channels_and_sizes_are_trained_on(fit: Fit) -> None:
+    a, b = images(2, SHAPE), images(2, (1, 24, 16))
+    data = DataLoader(StackDataset(A=a, B=b), batch_size=1)
+    model = cyclegan(target_channels=1, identity=0, pool=1)
+    assert fit(model, data, val=data, max_epochs=1).global_step == 2
+
+
 def test_pix2pix_translates_in_the_direction_of_its_training() -> None:
     model = pix2pix(target_channels=1, direction="BtoA")
     assert model.translate(images(2, (1, 16, 16))).shape == (2, *SHAPE)

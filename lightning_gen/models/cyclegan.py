@@ -19,7 +19,15 @@ from lightning_gen.models.translation import (
 from lightning_gen.networks import ImagePool, Norm, PatchDiscriminator, ResNetGenerator
 from lightning_gen.optimization import Schedule, Terms
 from lightning_gen.sampling import evaluating
-from lightning_gen.types import Batch, Direction, Images, ImageShape, Scalar, Translations
+from lightning_gen.types import (
+    Batch,
+    Counterparts,
+    Direction,
+    Images,
+    ImageShape,
+    Scalar,
+    Translations,
+)
 
 POOLS_KEY = "lightning_gen/pools"
 
@@ -115,7 +123,7 @@ class CycleGAN(Game):
         self.cycle, self.identity = cycle, identity * cycle
         self.pools = ImagePool(pool), ImagePool(pool)
         self.pairs, self.likeness = pairs, nn.ModuleDict({"a": Likeness(), "b": Likeness()})
-        self.made: list[tuple[Images, Images]] = []  # fakes of a and b, of the minibatch's chunks
+        self.made: list[tuple[Tensor, Tensor]] = []  # fakes of a and b, of the minibatch's chunks
 
     @property
     def translators(self) -> dict[Direction, nn.Module]:
@@ -130,7 +138,7 @@ class CycleGAN(Game):
             "g": nn.ModuleList([self.generator_ab, self.generator_ba]),
         }
 
-    def split(self, batch: Batch) -> tuple[Images, Images]:
+    def split(self, batch: Batch) -> tuple[Images, Counterparts]:
         """Images a and b of the two domains."""
         a, b = map(self.place, self.read(batch))
         return a, b
@@ -145,7 +153,7 @@ class CycleGAN(Game):
         ]
         self.descend("d", self.discriminator_terms, judged)
 
-    def generator_terms(self, a: Images, b: Images) -> Terms:
+    def generator_terms(self, a: Images, b: Counterparts) -> Terms:
         """Eq. 3, and sec. 5.2 for the identity: what G and F minimise."""
         G, F = self.generator_ab, self.generator_ba
         fake_b = G(a)
@@ -165,12 +173,14 @@ class CycleGAN(Game):
             terms["identity_a"] = self.identity * l1_loss(same_a, a)
         return terms
 
-    def deceive(self, D: nn.Module, fake: Images, x: Images) -> Scalar:
+    def deceive(self, D: nn.Module, fake: Images, x: Counterparts) -> Scalar:
         """What a generator minimises: D shall take the fake for real."""
         real_score = D(x) if self.adversarial.compares else None
         return self.adversarial.generator(D(fake), real_score)
 
-    def discriminator_terms(self, a: Images, b: Images, fake_a: Images, fake_b: Images) -> Terms:
+    def discriminator_terms(
+        self, a: Images, b: Counterparts, fake_a: Tensor, fake_b: Tensor
+    ) -> Terms:
         """What D_A and D_B minimise: they tell images from translations."""
         D_A, D_B = self.discriminator_a, self.discriminator_b
         tell = self.adversarial.discriminator

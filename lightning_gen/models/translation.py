@@ -11,7 +11,7 @@ from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMe
 from lightning_gen.checks import check_range
 from lightning_gen.errors import DataError, require_one_of
 from lightning_gen.losses import ADVERSARIAL_LOSSES, Adversarial, AdversarialLoss
-from lightning_gen.types import Batch, Images
+from lightning_gen.types import Batch, Counterparts, Images
 
 
 class PairReader:
@@ -25,8 +25,8 @@ class PairReader:
         self.channels = channels
         self.checked = False
 
-    def __call__(self, batch: Batch) -> tuple[Images, Images]:
-        """A's and B's images, each (b, c, h, w) in [-1, 1].
+    def __call__(self, batch: Batch) -> tuple[Images, Counterparts]:
+        """A's and B's images, in [-1, 1]; as many, but channels and sizes may differ.
 
         Raises:
             DataError: the batch holds something else.
