@@ -89,7 +89,7 @@ class Clock(Callback):
         self.seconds = (time.perf_counter() - self.start) / steps
 
 
-def through_trainer(model: Any, data: MNISTDataModule, steps: int, precision: str) -> float:
+def through_trainer(model: Any, data: Any, steps: int, precision: str) -> float:
     """Seconds a step as users train: Trainer, DataModule, logging every 50 steps."""
     clock = Clock()
     trainer = Trainer(

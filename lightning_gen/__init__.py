@@ -21,10 +21,13 @@ if TYPE_CHECKING:
         RunCheckpoint,
     )
     from lightning_gen.datamodules import (
+        DigitPairsDataModule,
         GaussianMixtureDataModule,
         ImageFolderDataModule,
         MNISTDataModule,
+        PairedImageDataModule,
         StackedMNISTDataModule,
+        UnpairedImageDataModule,
     )
     from lightning_gen.metrics import (
         ClassHistogram,
@@ -47,7 +50,9 @@ if TYPE_CHECKING:
         ConditionalGAN,
         ConditionalVAE,
         ContractiveAutoencoder,
+        CycleGAN,
         DenoisingAutoencoder,
+        Pix2Pix,
     )
 
 __all__ = [
@@ -60,9 +65,11 @@ __all__ = [
     "ConditionalGAN",
     "ConditionalVAE",
     "ContractiveAutoencoder",
+    "CycleGAN",
     "DenoisingAutoencoder",
     "DensityPlot",
     "DigitClassifier",
+    "DigitPairsDataModule",
     "GameHealth",
     "GaussianMixtureDataModule",
     "GeneratorEMA",
@@ -72,9 +79,12 @@ __all__ = [
     "LossCurves",
     "MNISTDataModule",
     "ModeCoverage",
+    "PairedImageDataModule",
+    "Pix2Pix",
     "Progress",
     "RunCheckpoint",
     "StackedMNISTDataModule",
+    "UnpairedImageDataModule",
     "classification_accuracy_score",
     "frechet_distance",
     "kernel_distance",

@@ -1,10 +1,9 @@
-"""Checkpoints that say what they are. Reading one never runs code: torch's weights_only does it."""
+"""Checkpoints that say what they are. Reading one never runs code."""
 
 import os
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -13,7 +12,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from lightning_gen import __version__
 from lightning_gen.errors import CheckpointError
-from lightning_gen.files import whole
+from lightning_gen.files import read_data, whole
 
 CLASS_KEY, VERSION_KEY = "lightning_gen/class", "lightning_gen/version"
 SEED_KEY = "lightning_gen/seed"  # of the noise in training
@@ -32,18 +31,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     Raises:
         CheckpointError: the file is missing, damaged, or no Lightning checkpoint.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"there is no checkpoint {path}")
-    with path.open("rb") as file:
-        if file.read(2) != b"PK":  # torch.save writes a zip archive
-            raise CheckpointError(f"{path} is no checkpoint")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        raise CheckpointError(f"{path} holds more than data: it is not read") from error
-    except (RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
-        raise CheckpointError(f"{path} is damaged: {_gist(error)}") from error
+    checkpoint = read_data(Path(path))
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise CheckpointError(f"{path} is a file of torch's, but no Lightning checkpoint")
     return checkpoint
@@ -72,7 +60,8 @@ def load_model(path: str | Path, cls: type[LightningModule] | None = None) -> Li
     try:
         return cls.load_from_checkpoint(path, map_location="cpu", weights_only=True).eval()
     except TypeError as error:
-        raise CheckpointError(f"{path} does not fit {cls.__name__}: {_gist(error)}") from error
+        gist = next(iter(str(error).splitlines()), "")
+        raise CheckpointError(f"{path} does not fit {cls.__name__}: {gist}") from error
 
 
 def newest_checkpoint(*folders: Path) -> tuple[Path | None, list[Path]]:
@@ -126,7 +115,3 @@ def check_states(
                 f"trained with your own, pass {network}=... to load_from_checkpoint; if not, give "
                 "the model the arguments it was trained with"
             )
-
-
-def _gist(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -69,6 +69,15 @@ def check_images(x: Tensor, image_shape: ImageShape) -> None:
             f"the model's {tuple(image_shape)}.\n"
             f"Resize the images, or make the model with image_shape={tuple(x.shape[1:])}."
         )
+    check_range(x)
+
+
+def check_range(x: Tensor) -> None:
+    """Refuse images that are no floats in [-1, 1], and say how to scale them.
+
+    Raises:
+        DataError: type or range differ.
+    """
     if not x.is_floating_point():
         raise DataError(
             f"images must be float in [-1, 1], but are {x.dtype}: scale them with x / 127.5 - 1."
@@ -141,17 +150,69 @@ def _check_players(
         )
     x = x.to(_device_of(D)).repeat(1, images, 1, 1)
     c = [x.new_zeros(2, images * condition)] if condition else []
-    scores = _attempt("discriminator", D, x, *c)
+    _check_scores("discriminator", D, _attempt("discriminator", D, x, *c))
+
+
+def _check_scores(argument: str, D: nn.Module, scores: Tensor) -> None:
+    """Refuse what gives anything but raw scores for two images."""
     if scores.ndim == 0 or len(scores) != 2:
         raise ArgumentError(
-            "discriminator",
-            f"must give a score, or a map of scores, for each of {len(x)} images, "
+            argument,
+            f"must give a score, or a map of scores, for each of 2 images, "
             f"but gives {tuple(scores.shape)}",
         )
     if isinstance(D, nn.Sequential) and isinstance(D[-1], nn.Sigmoid):
         raise ArgumentError(
-            "discriminator", "must give raw scores (logits): leave out the Sigmoid at its end"
+            argument, "must give raw scores (logits): leave out the Sigmoid at its end"
         )
+
+
+def own_network(
+    argument: str,
+    own: nn.Module | None,
+    default: Callable[[], nn.Module],
+    given: ImageShape,
+    expected: ImageShape | None = None,
+) -> nn.Module:
+    """The user's own network from images to images or scores, or the default where there is none.
+
+    An own network is tried on an image, to find what does not fit before training does, and is
+    given back in training mode: published weights come in eval mode. Of a default one, only the
+    image's size is checked.
+
+    Args:
+        argument: that it came by.
+        own: the network, if there is one.
+        default: makes the model's.
+        given: (channels, height, width) of what goes in.
+        expected: the same of what comes out; None for scores.
+
+    Raises:
+        ArgumentError: naming the network, what it was given and what came out; or `image_shape`.
+    """
+    if own is None:
+        _check_sides(argument, default, given)
+        return default()
+    with evaluating(own):
+        x = torch.zeros(2, *given, device=_device_of(own))
+        output = _attempt(argument, own, x)
+    if expected and output.shape != (2, *expected):
+        raise ArgumentError(
+            argument,
+            f"must map {tuple(x.shape)} to {(2, *expected)}, but gives {tuple(output.shape)}",
+        )
+    if not expected:
+        _check_scores(argument, own, output)
+    return own.train()
+
+
+def _check_sides(argument: str, default: Callable[[], nn.Module], given: ImageShape) -> None:
+    """Refuse sizes that would fail in training, by a pass that computes nothing."""
+    with torch.device("meta"), torch.no_grad():
+        try:
+            default()(torch.empty(2, *given))
+        except DataError as error:
+            raise ArgumentError("image_shape", f"does not suit {argument}: {error}") from error
 
 
 def check_coders(

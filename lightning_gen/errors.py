@@ -25,6 +25,12 @@ class NotReadyError(UserError):
     """The model cannot do this before something else has happened; the text says what."""
 
 
+def first_few(lines: list[str], shown: int = 10) -> list[str]:
+    """The first of these lines, and how many more there are."""
+    more = len(lines) - shown
+    return [*lines[:shown], f"and {more} more"] if more > 0 else lines
+
+
 def require_one_of(choices: tuple[str, ...], **arguments: str) -> None:
     """Refuse arguments that are none of the choices.
 

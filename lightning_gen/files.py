@@ -1,8 +1,34 @@
-"""Files that appear whole or not at all."""
+"""Files whose reading runs no code, and files that appear whole or not at all."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+
+from lightning_gen.errors import CheckpointError
+
+
+def read_data(path: Path) -> Any:
+    """What `torch.save` wrote, on the CPU.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, none of torch's, or holds more than data.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"there is no checkpoint {path}")
+    with path.open("rb") as file:
+        if file.read(2) not in (b"PK", b"\x80\x02"):  # a zip archive or, before 1.6, a pickle
+            raise CheckpointError(f"{path} is no checkpoint: torch.save did not write it")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        raise CheckpointError(f"{path} holds more than data: it is not read") from error
+    except (RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
+        gist = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise CheckpointError(f"{path} is damaged: {gist}") from error
 
 
 @contextmanager

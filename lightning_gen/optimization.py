@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.optim import SGD, Adadelta, Adam, Optimizer, RMSprop
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, PolynomialLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, PolynomialLR
 
 from lightning_gen.types import Scalar
 
@@ -107,6 +107,7 @@ class OptimizerSettings:
         weight_decay: of the L2 penalty on weights, as a share of them added to their gradients.
         fused: whether to take one kernel for all parameters where the device has it; faster on
             CPUs, too, but its gradients cannot be clipped under mixed precision.
+        decay_from: share of the training after which a linear schedule begins to fall.
     """
 
     name: OptimizerName
@@ -115,6 +116,7 @@ class OptimizerSettings:
     momentum: float = 0.9
     weight_decay: float = 0.0
     fused: bool = True
+    decay_from: float = 0.0
 
     def optimizer(self, parameters: Iterable[Tensor], lr: float) -> Optimizer:
         """One player's optimizer."""
@@ -135,4 +137,8 @@ class OptimizerSettings:
         """Its schedule over a training of so many steps."""
         if self.schedule == "cosine":
             return CosineAnnealingLR(optimizer, T_max=steps)
-        return PolynomialLR(optimizer, total_iters=steps, power=1.0)
+        held = round(self.decay_from * steps)
+        if not held:
+            return PolynomialLR(optimizer, total_iters=steps, power=1.0)
+        falling = max(steps - held, 1)
+        return LambdaLR(optimizer, lambda step: min(1.0, max(steps - step, 0) / falling))

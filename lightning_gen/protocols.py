@@ -1,11 +1,19 @@
 """What a model or its data can be asked for. Callbacks and metrics see only these."""
 
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-from lightning_gen.types import Images, ImageShape, Labels, Latents, Logits
+from lightning_gen.types import (
+    Direction,
+    Images,
+    ImageShape,
+    Labels,
+    Latents,
+    Logits,
+    Translations,
+)
 
 
 @runtime_checkable
@@ -87,9 +95,48 @@ def labels_for(model: object, labels: Labels | None) -> tuple[Labels, ...]:
 
 @runtime_checkable
 class Translates(Protocol):
-    """Maps images of one domain to another."""
+    """Maps images of one domain to another, in one direction ("AtoB", "BtoA") or both."""
 
-    def translate(self, x: Images) -> Images: ...
+    def translate(self, x: Images, direction: Direction | None = None) -> Translations:
+        """Translate images, in the model's first direction by default."""
+        ...
+
+
+@runtime_checkable
+class Directed(Protocol):
+    """Has a network for each direction in which it translates."""
+
+    @property
+    def translators(self) -> Mapping[Direction, nn.Module]: ...
+
+
+@runtime_checkable
+class DrawsTranslations(Protocol):
+    """Keeps dropout on when it translates, if `noise` is set."""
+
+    noise: bool
+
+
+@runtime_checkable
+class Demonstrates(Protocol):
+    """Shows what it makes of a batch's images."""
+
+    def demonstrate(self, batch: Any) -> Mapping[Direction, tuple[Images, ...]]:
+        """By direction: images, their translations, and the truth or what comes back of them."""
+        ...
+
+
+@runtime_checkable
+class TakesImages(Protocol):
+    """Takes images of some sizes only.
+
+    Attributes:
+        in_channels: their number of channels.
+        multiple: height and width must be multiples of it.
+    """
+
+    in_channels: int
+    multiple: int
 
 
 @runtime_checkable
@@ -102,6 +149,13 @@ class Averages(Protocol):
     def start_average(self) -> None:
         """Begin with a copy of the generator."""
         ...
+
+
+@runtime_checkable
+class HasTarget(Protocol):
+    """Data of two domains; says how many channels the images of B have."""
+
+    target_channels: int
 
 
 @runtime_checkable

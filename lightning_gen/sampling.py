@@ -44,6 +44,13 @@ def evaluating(*networks: nn.Module) -> Iterator[None]:
             module.training = training
 
 
+def keep_dropout(network: nn.Module, noise: bool = True) -> None:
+    """Let dropout go on in eval mode, or not; to be said within `evaluating` or `drawing`."""
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.training = noise
+
+
 @contextmanager
 def drawing(model: nn.Module, device: torch.device, seed: int | None = None) -> Iterator[None]:
     """Evaluate `model` with random numbers of its own, then put torch's random state back.

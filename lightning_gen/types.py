@@ -1,11 +1,12 @@
 """What crosses module boundaries, and the one place that says what an image is.
 
-An image is channels first, float, in [-1, 1]; data sets hold the same image as uint8 in [0, 255].
+An image is channels first, float, in [-1, 1]; data sets hold the same image as uint8 in [0, 255],
+or deep ones as uint16 in [0, 65535].
 The shapes are checked where jaxtyping is installed, as in the tests; elsewhere they cost nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
@@ -24,25 +25,39 @@ else:
         Int = Float
 
 Images = Float[Tensor, "b c h w"]
+Counterparts = Float[Tensor, "b k u v"]  # images of another domain, with sizes of their own
+Translations = Float[Tensor, "b k h w"]  # images of as many channels as another domain has
 Latents = Float[Tensor, "b d"]
 Labels = Int[Tensor, " b"]
 Logits = Float[Tensor, "scores *patches"]  # a raw score for each image, or for each patch
 Scalar = Float[Tensor, ""]
 Batch = Tensor | Sequence[Tensor] | Mapping[str, Tensor]  # x, (x, y) or {"image": x, "label": y}
 ImageShape = tuple[int, int, int]  # channels, height, width
+Direction = Literal["AtoB", "BtoA"]  # of translation, between the domains A and B
 
 _BLACK = torch.tensor(-1.0)
-_SHADE = 0.007843137  # 1 / 127.5, in float32 rounded down, so that 255 does not pass 1
+_SHADES = {  # 2 / white, in float32 rounded down, so that white does not pass 1
+    torch.uint8: 0.007843137,
+    torch.uint16: 3.0518044e-5,
+}
 
 
 def to_images(pixels: Tensor) -> Images:
-    """Bytes in [0, 255] to images in [-1, 1]: -1 + pixels / 127.5, in one pass over memory."""
-    return torch.add(_BLACK, pixels, alpha=_SHADE)
+    """Pixels to images in [-1, 1]: -1 + pixels / (white / 2), in one pass over memory.
+
+    White is 255 of uint8, and 65,535 of uint16; floats are images, and stay as they are.
+    """
+    if pixels.is_floating_point():
+        return pixels
+    return torch.add(_BLACK, pixels, alpha=_SHADES[pixels.dtype])
 
 
-def to_pixels(x: Tensor) -> Tensor:
-    """Images in [-1, 1] to bytes in [0, 255], rounded and clamped; inverse of `to_images`."""
-    return x.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+def to_pixels(x: Tensor, dtype: torch.dtype = torch.uint8) -> Tensor:
+    """Images in [-1, 1] to pixels of a depth, rounded and clamped; inverse of `to_images`."""
+    if dtype.is_floating_point:
+        return x.to(dtype)
+    white = torch.iinfo(dtype).max
+    return x.float().add(1).mul(white / 2).round().clamp(0, white).to(dtype)
 
 
 def to_unit(x: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Small models and data that every test file uses, and no network."""
 
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,10 @@ with install_import_hook("lightning_gen", "tests.typecheck.check"):
     import lightning_gen.cli.sample
     import lightning_gen.cli.training  # noqa: F401
     from lightning_gen import DCGAN, GAN
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # threads of several workers would wait for each other
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
 
 SHAPE = (1, 16, 16)
 

@@ -1,4 +1,4 @@
-"""Trains a GAN in some processes and leaves what each of them came to; run by test_processes.py.
+"""Trains models in some processes and leaves what each of them came to; run by test_processes.py.
 
 The noise is made from the images, so that two processes with half a batch each draw what one with
 the whole batch does.
@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from lightning import Trainer, seed_everything
 from torch import Tensor
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, StackDataset, TensorDataset
 
-from lightning_gen import GAN, GeneratorEMA
+from lightning_gen import GAN, CycleGAN, GeneratorEMA, Pix2Pix
 
 
 class Reproducible(GAN):
@@ -72,6 +72,36 @@ def main(processes: int, out: Path, own_noise: bool, poison: bool) -> None:
     torch.save(result, out / f"{processes}-{trainer.global_rank}.pt")
 
 
+def translations(out: Path) -> None:
+    """Two processes: what CycleGAN's pools and the weights are, and the pools from a checkpoint."""
+    seed_everything(0, verbose=False)
+    a, b = torch.rand(2, 8, 3, 16, 16) * 2 - 1
+    small: dict[str, Any] = {"image_shape": (3, 16, 16), "width": 2, "layers": 1}
+    result: dict[str, Any] = {}
+    for model in (CycleGAN(blocks=1, pool=2, **small), Pix2Pix(levels=3, **small)):
+        trainer = Trainer(
+            accelerator="cpu",
+            devices=2,
+            strategy="ddp_find_unused_parameters_true",
+            max_epochs=1,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            default_root_dir=out,
+        )
+        data = DataLoader(StackDataset(A=a, B=b), batch_size=2)
+        trainer.fit(model, _shared(data, 2))
+        result[type(model).__name__] = model.state_dict()
+        if isinstance(model, CycleGAN):
+            result["pools"] = [torch.stack(pool.images) for pool in model.pools]
+            trainer.save_checkpoint(out / "last.ckpt")
+            model.pools[0].images, model.pools[1].images = [], []
+            model.on_load_checkpoint(torch.load(out / "last.ckpt", weights_only=True))
+            result["restored"] = [torch.stack(pool.images) for pool in model.pools]
+    torch.save(result, out / f"2-{trainer.global_rank}.pt")
+
+
 def _shared(data: DataLoader, processes: int) -> DataLoader:
     """In order: Lightning's own sampler would shuffle."""
     if processes == 1:
@@ -86,4 +116,7 @@ def _shared(data: DataLoader, processes: int) -> DataLoader:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]), "noise" in sys.argv, "poison" in sys.argv)
+    if "translations" in sys.argv:
+        translations(Path(sys.argv[2]))
+    else:
+        main(int(sys.argv[1]), Path(sys.argv[2]), "noise" in sys.argv, "poison" in sys.argv)

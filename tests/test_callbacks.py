@@ -25,6 +25,7 @@ class Mirror(LightningModule):
     def __init__(self) -> None:
         super().__init__()
         self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.shown = 0
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         return self.weight.square()
@@ -36,8 +37,9 @@ class Mirror(LightningModule):
         assert not self.training
         return -x + 0 * torch.rand(())
 
-    def translate(self, x: Tensor) -> Tensor:
-        return x.flip(-1)
+    def demonstrate(self, batch: Any) -> dict[str, tuple[Tensor, Tensor]]:
+        self.shown += 1
+        return {"AtoB": (batch[0], batch[0].flip(-1))}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), 0.1)
@@ -85,17 +87,27 @@ def test_grids_come_every_n_batches(fit: Fit, tmp_path: Path) -> None:
 
 def test_foreign_models_are_drawn_by_what_they_can_do(fit: Fit, tmp_path: Path) -> None:
     grid = ImageGrid(n=10, columns=4)  # more than a batch, and the sanity check comes first
-    fit(Mirror(), callbacks=[grid], val=loader(), max_epochs=1)
+    model = Mirror()
+    fit(model, callbacks=[grid], val=loader(), max_epochs=1)
+    assert model.shown == 2  # batches of 8, as many as hold ten images
     assert {path.name for path in (tmp_path / "images").iterdir()} == {
         "reconstructions",
-        "translations",
+        "translations-AtoB",
     }
     assert torch.equal(grid.x, images()[:10])
-    rows = dict(grid.grids(Mirror().eval()))["reconstructions"].split(4)
+    rows = {name: images for name, images, _ in grid.grids(Mirror().eval())}[
+        "reconstructions"
+    ].split(4)
     assert torch.equal(rows[0], images()[:4])
     assert torch.allclose(rows[1], -images()[:4])
     assert torch.equal(rows[2], images()[4:8])
     assert len(rows) == 4
+
+
+def test_a_grid_of_few_images_has_as_few_columns(fit: Fit, tmp_path: Path) -> None:
+    fit(Mirror(), callbacks=[ImageGrid(n=3, columns=8)], val=loader(), max_epochs=1)
+    for path in (tmp_path / "images").glob("*/*.png"):
+        assert Image.open(path).size == (3 * 18 + 2, 2 * 18 + 2)  # 16 pixels and a border
 
 
 def test_pictures_reach_loggers_at_their_batch(fit: Fit, tmp_path: Path) -> None:
@@ -198,6 +210,8 @@ def test_samples_come_from_the_average_and_training_does_not(fit: Fit) -> None:
 
 
 def test_the_average_is_saved_restored_and_begun_late(fit: Fit, tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="Mirror has no generator to average"):
+        GeneratorEMA().setup(Trainer(logger=False), Mirror(), "fit")
     ema = GeneratorEMA(halflife=100, rampup=1e9)
     model = small_gan()
     fit(model, callbacks=[ema], max_epochs=1).save_checkpoint(path := tmp_path / "a.ckpt")

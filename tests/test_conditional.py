@@ -104,7 +104,8 @@ def test_a_checkpoint_alone_gives_the_model_back(fit: Fit, tmp_path: Path) -> No
 def test_a_row_of_the_grid_is_a_class() -> None:
     grid = ImageGrid(n=8, columns=3)
     model = conditional()
-    ((name, drawn),) = grid.grids(model)
+    ((name, drawn, columns),) = grid.grids(model)
+    assert columns == 3
     assert name == "samples"
     rows = torch.arange(4).repeat_interleave(3)
     assert torch.equal(drawn, model.sample(12, seed=0, labels=rows))

@@ -17,7 +17,8 @@ from torchvision.transforms.functional import pil_to_tensor
 from lightning_gen import ImageFolderDataModule
 from lightning_gen.cli import main
 from lightning_gen.datamodules.image_files import find_images, read_image
-from lightning_gen.datamodules.squares import Files, Kept, cut
+from lightning_gen.datamodules.records import Files, Kept
+from lightning_gen.datamodules.squares import cut
 from lightning_gen.errors import ArgumentError, DataError
 from tests.test_resume import agree, stopped
 
@@ -333,10 +334,10 @@ def test_images_are_kept_if_they_fit(tmp_path: Path) -> None:
     for k in range(11):
         write_one(tmp_path / f"{k}.png")
     size = {"image_size": 178, "batch_size": 2}  # 11 of 178 x 178 x 3 bytes are 0.997 MiB
-    assert isinstance(module(tmp_path, memory=1, **size).train_set.source, Kept)
+    assert isinstance(module(tmp_path, memory=1, **size).train_set.crops.source, Kept)
     write_one(tmp_path / "11.png")
     with pytest.warns(UserWarning, match=r"12 images take more than memory=1 MiB.*--data.memory"):
-        assert isinstance(module(tmp_path, memory=1, **size).train_set.source, Files)
+        assert isinstance(module(tmp_path, memory=1, **size).train_set.crops.source, Files)
 
 
 def test_a_file_that_vanishes_during_training_is_named(tmp_path: Path) -> None:

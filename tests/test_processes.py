@@ -75,6 +75,19 @@ def test_a_loss_that_is_no_number_stops_every_process(tmp_path: Path) -> None:
     assert "in epoch 0, batch 2" in run.stderr
 
 
+def test_translations_are_one_training_with_pools_of_each_process(tmp_path: Path) -> None:
+    run = train(tmp_path, 2, "translations")
+    assert run.returncode == 0, run.stderr
+    a, b = results(tmp_path, 2)
+    for name in ("CycleGAN", "Pix2Pix"):
+        parameters = [key for key in a[name] if "running" not in key]
+        assert all(torch.equal(a[name][key], b[name][key]) for key in parameters)
+    assert not torch.equal(a["pools"][0], b["pools"][0])
+    for process in (a, b):
+        for pool, restored in zip(process["pools"], process["restored"], strict=True):
+            assert torch.equal(pool, restored)
+
+
 def test_the_command_line_chooses_the_strategy(tmp_path: Path) -> None:
     flags = ["--model", "GAN", "--data", "MNISTDataModule", "--data.subset", "12k"]
     flags += ["--trainer.devices", "2", "--trainer.accelerator", "cpu", "--trainer.max_steps", "4"]

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from lightning_gen.cli import main
+from lightning_gen.networks import UNetGenerator, save_reference_weights
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -36,6 +38,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr("sys.argv", ["train.py"])
         for command in (COMMANDS[0], "fit --config vae-mnist"):
             assert main([*shlex.split(command), *BRIEF.split()]) == 0
+        save_reference_weights(UNetGenerator(1, 3, levels=5, width=1), "latest_net_G.pth")
+        Path("pictures").mkdir()
+        Image.new("L", (30, 20)).save("pictures/black.jpg")
+        for place in ("pairs/train", "domains/trainA", "domains/trainB"):
+            Path(place).mkdir(parents=True)
+            for name in "abc":
+                Image.effect_noise((80, 40), 50).convert("RGB").save(Path(place, f"{name}.png"))
     return folder
 
 

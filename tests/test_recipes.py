@@ -10,14 +10,19 @@ from lightning_gen.cli import main
 from tests.test_cli import BRIEF, _elsewhere, only  # noqa: F401 -- a fixture of every test
 
 GAMES = [name for name in catalog.entries("recipes") if "ae-" not in name]
-PICTURES = {"ring": "density", "grid": "density"}
+PICTURES = {
+    "ring": "density",
+    "grid": "density",
+    "pix2pix-digits": "translations-AtoB",
+    "cyclegan-digits": "translations-BtoA",
+}
 
 
 @pytest.mark.parametrize("name", GAMES)
 def test_a_game_s_recipe_trains(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "argv", ["train.py"])
     kind = PICTURES.get(name, "samples")
-    data = [] if kind == "density" else ["--data.subset", "12k"]
+    data = ["--data.subset", "12k"] if kind == "samples" else []
     flags = [f"--{'density' if kind == 'density' else 'grid'}.every_n_epochs", "1"]
     assert main(["fit", "--config", name, *BRIEF, *data, *flags]) == 0
     assert only(f"runs/*/*/images/{kind}/step-*.png").exists()

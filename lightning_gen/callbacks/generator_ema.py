@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.data import extract_batch_size
 
 from lightning_gen.errors import require_at_least
@@ -32,8 +33,13 @@ class GeneratorEMA(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Add the average to the model, before its weights move to a device or are restored."""
-        if stage == "fit" and self.halflife and isinstance(pl_module, Averages):
+        if stage != "fit" or not self.halflife:
+            return
+        if isinstance(pl_module, Averages):
             pl_module.start_average()
+        else:
+            name = type(pl_module).__name__
+            rank_zero_warn(f"{name} has no generator to average: ema.halflife does nothing here.")
 
     @torch.no_grad()
     def on_train_batch_end(

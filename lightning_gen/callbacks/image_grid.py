@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.data import extract_batch_size
 from torch import Tensor
 from torchvision.utils import make_grid, save_image
 
@@ -16,13 +17,13 @@ from lightning_gen.files import whole
 from lightning_gen.protocols import (
     Conditional,
     Corrupts,
+    Demonstrates,
     Reconstructs,
     Samples,
-    Translates,
     labels_for,
 )
 from lightning_gen.sampling import drawing
-from lightning_gen.types import Images, Labels, to_pixels, unpack
+from lightning_gen.types import Images, Labels, Translations, to_pixels, unpack
 
 
 @runtime_checkable
@@ -42,6 +43,11 @@ def show(trainer: Trainer, name: str, picture: Tensor, batches: int) -> None:
             logger.experiment.add_image(f"images/{name}", picture, batches)
 
 
+def in_colours(x: Images) -> Translations:
+    """Images of any channels as three: greys in each of them, the first of many."""
+    return x[:, :3] if x.shape[1] > 2 else x[:, :1].expand(-1, 3, -1, -1)
+
+
 ROWS = 20  # classes up to which a grid shows all of them
 
 
@@ -49,8 +55,9 @@ class ImageGrid(Callback):
     """Draws the same latents, or the same validation images, again and again as training goes on.
 
     Each ability of the model gives a grid: `samples`, a class in each row of a conditional model;
-    `reconstructions`, in rows of originals, of
-    what a denoising model makes of them, and of reconstructions; `translations` likewise. Grids
+    `reconstructions`, in rows of originals, of what a denoising model makes of them, and of
+    reconstructions; `translations`, in rows of images, their translations, and the truth or what
+    comes back of them, for each direction. Of images of many channels the first three show. Grids
     are written as `images/<ability>/step-<batches>.png` in the run's folder, and shown by loggers
     that have a panel for pictures. Only the first process draws; training is bit-equal with and
     without.
@@ -81,6 +88,7 @@ class ImageGrid(Callback):
         self.folder: Path | None = None
         self.x: Images | None = None
         self.labels: Labels | None = None
+        self.batches: list[Any] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Find the run's folder, in every process, because Lightning's answer is a broadcast."""
@@ -96,7 +104,13 @@ class ImageGrid(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keep the first validation images for the abilities that need some."""
-        if not trainer.is_global_zero or not isinstance(pl_module, Reconstructs | Translates):
+        if not trainer.is_global_zero:
+            return
+        if isinstance(pl_module, Demonstrates):
+            self.batches = self.batches if batch_idx else []
+            if sum(map(extract_batch_size, self.batches)) < self.n:
+                self.batches.append(batch)
+        if not isinstance(pl_module, Reconstructs):
             return
         if batch_idx == 0:
             self.x = self.labels = None
@@ -126,29 +140,42 @@ class ImageGrid(Callback):
             return
         batches = trainer.fit_loop.total_batch_idx + 1
         with drawing(model, model.device, self.seed):
-            for ability, images in self.grids(model):
+            for ability, images, columns in self.grids(model):
                 if images.shape[2:] == (1, 1):
                     continue  # points, which `DensityPlot` draws
-                grid = make_grid(to_pixels(images).cpu(), self.columns) / 255
+                grid = make_grid(to_pixels(images).cpu(), columns) / 255
                 with whole(self.folder / ability / f"step-{batches:08}.png") as path:
                     save_image(grid, path)
                 show(trainer, ability, grid, batches)
 
-    def grids(self, model: LightningModule) -> Iterator[tuple[str, Images]]:
-        """Name and images of each ability that the model has."""
+    def grids(self, model: LightningModule) -> Iterator[tuple[str, Images, int]]:
+        """Name, images and columns of the grid of each ability that the model has."""
         if isinstance(model, Samples):
             labels = self._rows_of_classes(model)
             n = self.n if labels is None else len(labels)
             with suppress(NotReadyError):
-                yield "samples", model.sample(n, self.seed, *labels_for(model, labels))
+                images = model.sample(n, self.seed, *labels_for(model, labels))
+                yield "samples", images, self.columns
         if self.x is not None and isinstance(model, Reconstructs):
             rows = [self.x]
             if isinstance(model, Corrupts):
                 rows.append(model.corrupt(self.x))
             rows.append(model.reconstruct(rows[-1], *labels_for(model, self.labels)))
-            yield "reconstructions", self._in_rows(*rows)
-        if self.x is not None and isinstance(model, Translates):
-            yield "translations", self._in_rows(self.x, model.translate(self.x))
+            yield "reconstructions", *self._in_rows(*rows)
+        if self.batches and isinstance(model, Demonstrates):
+            yield from self._translations(model)
+
+    def _translations(self, model: Demonstrates) -> Iterator[tuple[str, Images, int]]:
+        """A grid for each direction, of images of the first one's size."""
+        shown = [model.demonstrate(batch) for batch in self.batches]
+        for direction, (first, *_) in shown[0].items():
+            fitting = [
+                [in_colours(x) for x in sets[direction]]
+                for sets in shown
+                if sets[direction][0].shape[2:] == first.shape[2:]
+            ]
+            rows = [torch.cat(x)[: self.n] for x in zip(*fitting, strict=True)]
+            yield f"translations-{direction}", *self._in_rows(*rows)
 
     def _rows_of_classes(self, model: Samples) -> Labels | None:
         """Labels that give each row a class; none for models that take none."""
@@ -157,12 +184,11 @@ class ImageGrid(Callback):
         rows = model.num_classes if model.num_classes <= ROWS else -(-self.n // self.columns)
         return torch.arange(min(rows, model.num_classes)).repeat_interleave(self.columns)
 
-    def _in_rows(self, *sets: Tensor) -> Tensor:
-        """A row of each set in turn; an incomplete last row is left out unless it is all."""
-        rows = max(len(sets[0]) // self.columns, 1)
+    def _in_rows(self, *sets: Tensor) -> tuple[Tensor, int]:
+        """A row of each set in turn, and its columns; an incomplete last row is left out."""
+        columns = min(self.columns, len(sets[0]))
+        rows = len(sets[0]) // columns
         turns = [
-            images[row * self.columns : (row + 1) * self.columns]
-            for row in range(rows)
-            for images in sets
+            images[row * columns : (row + 1) * columns] for row in range(rows) for images in sets
         ]
-        return torch.cat(turns)
+        return torch.cat(turns), columns

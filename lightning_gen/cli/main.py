@@ -16,6 +16,7 @@ COMMANDS = {
     "sample": "draw images from a checkpoint",
     "evaluate": "compare a checkpoint's samples with real images",
     "encode": "save the codes of a data set's images",
+    "translate": "translate pictures of any size",
     "list": "show models, data modules, callbacks, metrics and recipes",
 }
 HELP = f"""\
@@ -29,6 +30,7 @@ usage: train.py COMMAND [FLAGS]
   train.py sample CHECKPOINT --n 100                  more images
   train.py evaluate CHECKPOINT                        how good they are, in figures
   train.py encode CHECKPOINT --data MNISTDataModule   codes and labels, as codes.npz
+  train.py translate CHECKPOINT PICTURES --out DIR    a file, or a folder
 
   train.py COMMAND --help       all flags of a command
   train.py fit --model.help DCGAN --data.help MNISTDataModule
@@ -71,6 +73,8 @@ def _dispatch(args: list[str]) -> int:
         command, rest = args[0], args[1:]
         if command == "sample":
             from lightning_gen.cli.sample import run
+        elif command == "translate":
+            from lightning_gen.cli.translate import run
         elif command == "evaluate":
             rest = resolve(rest)
             from lightning_gen.cli.evaluate import run

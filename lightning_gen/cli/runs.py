@@ -23,6 +23,7 @@ from lightning_gen import __version__
 from lightning_gen.checkpoints import REPORTS_KEY, newest_checkpoint, read_checkpoint
 from lightning_gen.errors import CheckpointError, UserError
 from lightning_gen.files import whole
+from lightning_gen.protocols import Samples, Translates
 
 FOLDER_VARIABLE = "LIGHTNING_GEN_RUN_FOLDER"  # for the processes that Lightning starts besides
 LOGGERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -197,7 +198,7 @@ def keep_rows(logger: CSVLogger, checkpoint: str) -> None:
     copy.unlink(missing_ok=True)
 
 
-def summary(folder: Path, checkpoint: Path | None) -> str:
+def summary(folder: Path, checkpoint: Path | None, model: object) -> str:
     """Where a finished training left what, and the command that draws more."""
     grids = {
         path.parent.name: path
@@ -206,6 +207,8 @@ def summary(folder: Path, checkpoint: Path | None) -> str:
     places = {
         "sample grid": grids.get("samples"),
         "reconstructions": grids.get("reconstructions"),
+        "A to B": grids.get("translations-AtoB"),
+        "B to A": grids.get("translations-BtoA"),
         "latent map": grids.get("latents"),
         "densities": folder / "images" / "density" / "density.gif",
         "loss curves": folder / "losses.png",
@@ -213,13 +216,21 @@ def summary(folder: Path, checkpoint: Path | None) -> str:
         "checkpoint": checkpoint,
     }
     lines = [f"  {name:17}{path}" for name, path in places.items() if path and path.exists()]
-    if checkpoint and checkpoint.exists() and "density" not in grids:
+    command = _command(model)
+    if checkpoint and checkpoint.exists() and command and "density" not in grids:
         program = "python train.py" if sys.argv[0].endswith(".py") else "lightning-gen"
-        lines += [
-            "Draw more samples:",
-            f"  {program} sample {shlex.quote(str(checkpoint))} --n 100",
-        ]
+        task, name, rest = command
+        lines += [f"{task}:", f"  {program} {name} {shlex.quote(str(checkpoint))} {rest}"]
     return "\n".join(lines)
+
+
+def _command(model: object) -> tuple[str, str, str] | None:
+    """What comes next for a model that is trained: the task, its command, and the arguments."""
+    if isinstance(model, Translates):
+        return "Translate pictures", "translate", "PICTURES"
+    if isinstance(model, Samples):
+        return "Draw more samples", "sample", "--n 100"
+    return None
 
 
 def relative(path: str | Path) -> Path:

@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
@@ -36,6 +37,7 @@ from lightning_gen.cli.names import gives
 from lightning_gen.errors import ArgumentError, UserError
 from lightning_gen.files import whole
 from lightning_gen.models.game import Game
+from lightning_gen.protocols import HasTarget
 from lightning_gen.strategies import IN_TURN
 from lightning_gen.types import ImageShape
 
@@ -78,6 +80,10 @@ class TrainingCLI(LightningCLI):
         if not gives(sys.argv[1:], "model.image_shape"):
             parser.link_arguments(
                 "data", "model.init_args.image_shape", _image_shape, apply_on="instantiate"
+            )
+        if not gives(sys.argv[1:], "model.target_channels"):  # models without it leave it out
+            parser.link_arguments(
+                "data", "model.init_args.target_channels", _target_channels, apply_on="instantiate"
             )
 
     def _parse_ckpt_path(self) -> None:
@@ -199,7 +205,8 @@ class TrainingCLI(LightningCLI):
             ]
             time = runs.duration(monotonic() - self.started)
             print(f"\nTrained for {self.trainer.global_step:,} batches in {time}.")
-            print(runs.summary(self.folder, runs.relative(saved[0]) if saved else None))
+            checkpoint = runs.relative(saved[0]) if saved else None
+            print(runs.summary(self.folder, checkpoint, self.model))
 
     def before_predict(self) -> None:
         """Refuse several processes, each of which would hold a share of the answers."""
@@ -207,9 +214,11 @@ class TrainingCLI(LightningCLI):
             raise UserError("predict keeps the images' order in one process: --trainer.devices 1")
 
     def after_predict(self) -> None:
-        """Save the predictions, in the order of the images."""
+        """Save the predictions, in the order of the images; as a list, if their sizes differ."""
+        predictions = self.trainer.predict_loop.predictions
+        alike = len({answer.shape[1:] for answer in predictions}) == 1
         with whole(self.folder / "predictions.pt") as path:
-            torch.save(torch.cat(self.trainer.predict_loop.predictions), path)
+            torch.save(torch.cat(predictions) if alike else [*chain(*predictions)], path)
         print(f"\nPredictions: {self.folder / 'predictions.pt'}")
 
 
@@ -247,3 +256,7 @@ def _image_shape(data: LightningDataModule) -> ImageShape:
             f"{type(data).__name__} has no attribute image_shape: "
             "give the model --model.image_shape '[channels, height, width]'"
         ) from error
+
+
+def _target_channels(data: LightningDataModule) -> int | None:
+    return data.target_channels if isinstance(data, HasTarget) else None

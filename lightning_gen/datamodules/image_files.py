@@ -1,18 +1,16 @@
 """Pictures of people's own: where they lie, and how any of them becomes bytes."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from lightning_gen.decoders import WHITE
 from lightning_gen.errors import ArgumentError, DataError
+from lightning_gen.pictures import files_below, is_image
 
 Bytes = NDArray[np.uint8]
-
-FOREIGN = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}  # PIL names them, others must read them
-WHITE = {"I;16": 65535, "I;16B": 65535, "I;16L": 65535, "I": 65535, "F": 1}  # of deep greys
 
 
 def find_images(root: str) -> dict[str, list[str]]:
@@ -28,8 +26,12 @@ def find_images(root: str) -> dict[str, list[str]]:
     if not folder.is_dir():
         raise ArgumentError("root", f"is {root!r}, but there is no such folder")
     entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    classes = {path.name: files for path in entries if path.is_dir() and (files := _below(path))}
-    flat = [str(path) for path in entries if path.is_file() and _is_image(path.name)]
+    classes = {
+        path.name: files
+        for path in entries
+        if path.is_dir() and (files := files_below(path, is_image))
+    }
+    flat = [str(path) for path in entries if path.is_file() and is_image(path.name)]
     if classes and flat:
         raise ArgumentError(
             "root",
@@ -73,16 +75,3 @@ def _opaque(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
-
-
-def _below(folder: Path) -> list[str]:
-    found = []
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [os.path.join(parent, name) for name in names if _is_image(name)]
-    return sorted(found)
-
-
-def _is_image(name: str) -> bool:
-    kind = Image.registered_extensions().get(Path(name).suffix.lower())
-    return kind in Image.OPEN and kind not in FOREIGN and not name.startswith(".")

@@ -2,17 +2,14 @@
 
 from functools import partial
 from typing import Literal
-from warnings import warn
 
 import torch
 
-from lightning_gen.datamodules.image_files import find_images, read_image
-from lightning_gen.datamodules.squares import Files, Squares, read_all, read_square
+from lightning_gen.datamodules.image_files import find_images
+from lightning_gen.datamodules.records import Files, read_all
+from lightning_gen.datamodules.squares import Crops, Squares, read_square, read_whole
 from lightning_gen.datamodules.tensors import TensorDataModule
-from lightning_gen.errors import ArgumentError, DataError, require_at_least, require_one_of
-
-NAMED = 10  # unreadable files that an error lists
-MIB = 2**20
+from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 
 
 class ImageFolderDataModule(TensorDataModule):
@@ -88,32 +85,14 @@ class ImageFolderDataModule(TensorDataModule):
             return
         channels, size, _ = self.image_shape
         read = partial(
-            read_square if self.crop == "center" else read_image, size=size, channels=channels
+            read_square if self.crop == "center" else read_whole, size=size, channels=channels
         )
         labels = {path: k for k, paths in enumerate(self.files.values()) for path in paths}
-        kept, wrong = read_all(Files(list(labels), read), self.memory * MIB)
-        if wrong:
-            self._tell_of(wrong, len(labels))
-        paths = [path for path in labels if path not in wrong]
+        files = Files(list(labels), read)
+        mend = "leave them out with --data.skip_unreadable true"
+        source, paths, _ = read_all(files, self.memory, self.skip_unreadable, mend)
         train, val = self.hold_out(len(paths), self.val_split)
-        if kept is None and self.memory:
-            warn(
-                f"{len(paths)} images take more than memory={self.memory} MiB and are read again "
-                "in every epoch: raise --data.memory, or spread the work with --data.num_workers.",
-                stacklevel=2,
-            )
-        source = Files(paths, read) if kept is None else kept
         y = torch.tensor([labels[path] for path in paths])
-        self.train_set = Squares(source, train, y[train], size, self.flip)
-        self.val_set = self.test_set = Squares(source, val, y[val], size, self.flip)
+        self.train_set = Squares(Crops(source, train, size, self.flip), y[train])
+        self.val_set = self.test_set = Squares(Crops(source, val, size), y[val])
         self.is_read = True
-
-    def _tell_of(self, wrong: dict[str, str], n: int) -> None:
-        more = [f"and {len(wrong) - NAMED} more"] if len(wrong) > NAMED else []
-        listed = "\n".join([*list(wrong.values())[:NAMED], *more])
-        if not self.skip_unreadable:
-            raise DataError(
-                f"{len(wrong)} of {n} files cannot be read:\n{listed}\n"
-                "Remove or mend them, or leave them out with --data.skip_unreadable true."
-            )
-        warn(f"{len(wrong)} of {n} files cannot be read and are left out:\n{listed}", stacklevel=3)

@@ -1,7 +1,7 @@
 """Data sets that fit in memory: one tensor, one indexing operation a batch."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, cast
 
@@ -16,16 +16,16 @@ from lightning_gen.types import to_images
 Batch = tuple[Tensor, Tensor]
 
 
-class BatchedImages(Dataset[Batch], ABC):
-    """Images and labels that are indexed an image or a batch at a time."""
+class BatchedImages(Dataset[Any], ABC):
+    """Images, with labels or in domains, that are indexed an image or a batch at a time."""
 
     @abstractmethod
     def __len__(self) -> int: ...
 
     @abstractmethod
-    def __getitem__(self, index: int | Tensor) -> Batch: ...
+    def __getitem__(self, index: int | Tensor) -> Any: ...
 
-    def __getitems__(self, indices: Sequence[int]) -> Batch:
+    def __getitems__(self, indices: Sequence[int]) -> Any:
         return self[torch.tensor(indices)]
 
     def shuffled(self, generator: torch.Generator) -> Tensor:
@@ -34,7 +34,7 @@ class BatchedImages(Dataset[Batch], ABC):
 
 
 class TensorImages(BatchedImages):
-    """The same, in memory.
+    """Images and labels in memory.
 
     Args:
         pixels: (n, c, h, w) uint8, or float in [-1, 1].
@@ -60,6 +60,13 @@ class TensorImages(BatchedImages):
 def as_it_is(batch: Any) -> Any:
     """The collate function of a data set that makes whole batches."""
     return batch
+
+
+def split_off(n: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """N places in random order, without a share or a number of them, and these."""
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    number = int(share if share >= 1 else share * n)
+    return order[number:], order[:number]
 
 
 class EpochOrder(DistributedSampler[Tensor]):
@@ -93,12 +100,12 @@ class EpochOrder(DistributedSampler[Tensor]):
         return batches if epoch == self.epoch else 0
 
 
-class ResumableLoader(DataLoader[Batch]):
+class ResumableLoader(DataLoader[Any]):
     """A loader whose place in the epoch is part of Lightning's checkpoints."""
 
     place = (0, 0)  # the epoch, and the batches of it that were handed out
 
-    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         """Begins when the first batch is asked for: by then, Lightning has set the epoch."""
         batches = self.order.passed
         for batch in super().__iter__():
@@ -124,9 +131,9 @@ class ResumableLoader(DataLoader[Batch]):
 class TensorDataModule(LightningDataModule):
     """Loaders over three data sets in memory, which `setup` of a subclass provides.
 
-    Batches are (x, labels): x (b, c, h, w) float in [-1, 1], made after their transfer to the
-    device where the data are bytes; labels (b,) int64. The order of the training images follows
-    from the seed and the epoch alone, and each process gets its share of it.
+    Batches are (x, labels), or mappings of x: x (b, c, h, w) float in [-1, 1], made after their
+    transfer to the device where the data are pixels; labels (b,) int64. The order of the training
+    images follows from the seed and the epoch alone, and each process gets its share of it.
 
     Args:
         batch_size: images per batch and process.
@@ -154,17 +161,25 @@ class TensorDataModule(LightningDataModule):
         Raises:
             ArgumentError: what is left does not fill a batch in every process.
         """
-        held_out = int(val_split if val_split >= 1 else val_split * n)
+        train, val = split_off(n, val_split, self.seed)
+        self.require_a_batch(
+            len(train), f": {len(val)} of {n} are held out by val_split={val_split}"
+        )
+        return train, val
+
+    def require_a_batch(self, n: int, reason: str = "") -> None:
+        """Refuse n training images that do not fill a batch in every process.
+
+        Raises:
+            ArgumentError: naming batch_size, and the reason.
+        """
         processes = self.trainer.world_size if self.trainer else 1
-        if n - held_out < self.batch_size * processes:
+        if n < self.batch_size * processes:
             raise ArgumentError(
                 "batch_size",
                 f"is {self.batch_size} in each of {processes} processes, but there are "
-                f"{max(n - held_out, 0)} training images: {held_out} of {n} are held out by "
-                f"val_split={val_split}",
+                f"{max(n, 0)} training images{reason}",
             )
-        order = torch.randperm(n, generator=torch.Generator().manual_seed(self.seed))
-        return order[held_out:], order[:held_out]
 
     def train_dataloader(self) -> ResumableLoader:
         """Shuffled anew in every epoch; an incomplete last batch is left out."""
@@ -189,22 +204,24 @@ class TensorDataModule(LightningDataModule):
         """
         self.restored = state_dict
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> DataLoader[Any]:
         """In order; Lightning shares them out among several processes."""
         return DataLoader(self.val_set, **self._loader_settings())
 
-    def test_dataloader(self) -> DataLoader[Batch]:
+    def test_dataloader(self) -> DataLoader[Any]:
         """In order; Lightning shares them out among several processes."""
         return DataLoader(self.test_set, **self._loader_settings())
 
-    def predict_dataloader(self) -> DataLoader[Batch]:
+    def predict_dataloader(self) -> DataLoader[Any]:
         """The test images."""
         return self.test_dataloader()
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Bytes become images on the device: a quarter of the traffic, and no time of a worker."""
+        if isinstance(batch, Mapping):
+            return {domain: to_images(pixels) for domain, pixels in batch.items()}
         pixels, labels = batch
-        return (to_images(pixels) if pixels.dtype == torch.uint8 else pixels), labels
+        return to_images(pixels), labels
 
     def _loader_settings(self) -> dict[str, Any]:
         return {

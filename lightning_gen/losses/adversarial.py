@@ -5,7 +5,7 @@ so that every logarithm is a softplus and stays finite where sigmoid(score) roun
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from torch.nn.functional import relu, softplus
@@ -28,12 +28,16 @@ class AdversarialLoss:
         of_generator: G's loss from the scores of fakes; of real images and fakes if `compares`.
         compares: whether G's loss needs the real images' scores, too.
         has_targets: whether D pulls real scores to a target, which can be smoothed.
+        of_logits: whether sigmoid(score) is the paper's D(x).
+        scale: the constant by which D's loss is weighted, and by which what is added to it must be.
     """
 
     of_discriminator: Callable[[Logits, Logits], Scalar]
     of_generator: Callable[..., Scalar]
     compares: bool = False
     has_targets: bool = False
+    of_logits: bool = False
+    scale: float = 1.0
 
     def discriminator(self, real: Logits, fake: Logits) -> Scalar:
         """D's loss from the scores of real and of fake images, each averaged over its batch."""
@@ -49,6 +53,16 @@ class AdversarialLoss:
         if self.compares and real is not None:
             return self.of_generator(_lift(real), _lift(fake))
         return self.of_generator(_lift(fake))
+
+    def weighted(self, discriminator: float, generator: float) -> "AdversarialLoss":
+        """The same game with each player's loss times a constant."""
+        of_discriminator, of_generator = self.of_discriminator, self.of_generator
+        return replace(
+            self,
+            of_discriminator=lambda *scores: discriminator * of_discriminator(*scores),
+            of_generator=lambda *scores: generator * of_generator(*scores),
+            scale=discriminator * self.scale,
+        )
 
 
 def _lift(scores: Logits) -> Logits:
@@ -109,8 +123,10 @@ def relativistic_of_generator(real: Logits, fake: Logits) -> Scalar:
 
 
 ADVERSARIAL_LOSSES: dict[Adversarial, AdversarialLoss] = {
-    "non_saturating": AdversarialLoss(cross_entropy, non_saturating, has_targets=True),
-    "minimax": AdversarialLoss(cross_entropy, minimax, has_targets=True),
+    "non_saturating": AdversarialLoss(
+        cross_entropy, non_saturating, has_targets=True, of_logits=True
+    ),
+    "minimax": AdversarialLoss(cross_entropy, minimax, has_targets=True, of_logits=True),
     "least_squares": AdversarialLoss(least_squares, least_squares_of_generator, has_targets=True),
     "hinge": AdversarialLoss(hinge, critic),
     "wasserstein": AdversarialLoss(wasserstein, critic),

@@ -14,15 +14,14 @@ from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.losses import (
     ADVERSARIAL_LOSSES,
     Adversarial,
-    cross_entropy,
     gradient_penalty,
     squared_gradient,
 )
-from lightning_gen.models.game import NETWORKS, Game, Minibatch
+from lightning_gen.models.game import Game, Minibatch
 from lightning_gen.networks import Augmentation, augment, clip_weights, normalise_spectrally, pack
 from lightning_gen.optimization import Terms
 from lightning_gen.sampling import derive_seed, drawing, evaluating
-from lightning_gen.types import Batch, Images, ImageShape, Labels, Latents, Logits
+from lightning_gen.types import Batch, Images, ImageShape, Latents, Logits
 
 Critic = Callable[[Images], Logits]  # D, bound to the condition
 
@@ -100,7 +99,7 @@ class AdversarialModel(Game):
         for kind in augmentations:
             require_one_of(get_args(Augmentation), augmentations=kind)
         if share_fakes and self.accumulate > 1:
-            raise ArgumentError("share_fakes", "does not go with accumulate: leave one of them out")
+            raise ArgumentError("accumulate", "must be 1 where both players share fakes")
         self.adversarial = ADVERSARIAL_LOSSES[adversarial]
         if label_smoothing and not self.adversarial.has_targets:
             raise ArgumentError("label_smoothing", f"does not go with adversarial={adversarial}")
@@ -117,7 +116,7 @@ class AdversarialModel(Game):
                 "turn batch_norm off, or give a discriminator without it.",
                 stacklevel=2,
             )
-        self.save_hyperparameters(ignore=NETWORKS)
+        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
         self.generator, self.discriminator = generator, discriminator
         if spectral_norm:
             normalise_spectrally(discriminator)
@@ -167,7 +166,8 @@ class AdversarialModel(Game):
         self.observe("d", real_score=real_score, fake_score=fake_score)
         terms = {"adversarial": self.adversarial.discriminator(real_score, fake_score)}
         if self.label_smoothing:  # what lowering the target of real scores adds to the loss
-            terms["label_smoothing"] = self.label_smoothing * real_score.float().mean()
+            weight = self.adversarial.scale * self.label_smoothing
+            terms["label_smoothing"] = weight * real_score.float().mean()
         if self.gradient_penalty:
             terms["gradient_penalty"] = self.gradient_penalty * gradient_penalty(D, x, fake)
         if self.r1:
@@ -206,16 +206,18 @@ class AdversarialModel(Game):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """D's loss and scores on held-out images, with the same noise in every epoch."""
-        self._evaluate(batch, batch_idx, "val")
+        self.measure(batch, batch_idx, "val")
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """The same on the test images."""
-        self._evaluate(batch, batch_idx, "test")
+        self.measure(batch, batch_idx, "test")
 
-    def _evaluate(self, batch: Batch, batch_idx: int, stage: str) -> None:
+    def measure(self, batch: Batch, batch_idx: int, stage: str) -> None:
+        """Log what there is to know of the game on held-out images, under the stage's name."""
         x, c = self.split(batch)
         with drawing(self, self.device, derive_seed(batch_idx, self.global_rank)):
-            real, fake = self.judge(x, c), self.judge(self.generate(len(x), *c), c)
+            D = self.critic(c)
+            real, fake = D(x), D(self.generate(len(x), *c))
         values = {
             "adversarial": self.adversarial.discriminator(real, fake),
             "real_score": real.float().mean(),
@@ -224,7 +226,7 @@ class AdversarialModel(Game):
         named = {f"{stage}/d/{name}": value for name, value in values.items()}
         self.log_dict(named, batch_size=len(x), sync_dist=True)
 
-    def features(self, x: Images, *labels: Labels) -> Tensor:
+    def features(self, x: Images, *c: Tensor) -> Tensor:
         """What D's last layer sees of images (b, *image_shape): (b, d), in eval mode.
 
         With `pack`, (b // pack, d).
@@ -232,29 +234,33 @@ class AdversarialModel(Game):
         seen: list[Tensor] = []
         *_, last = (m for m in self.discriminator.modules() if next(m.children(), None) is None)
         with last.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0])):
-            self.score(x, *labels)
+            self.score(x, *c)
         return seen[0].flatten(1)
 
-    def score(self, x: Images, *labels: Labels) -> Logits:
+    def score(self, x: Images, *c: Tensor) -> Logits:
         """D's raw scores of images, in eval mode and without gradients.
 
         Under the losses of Goodfellow et al. (2014), the paper's D(x) is sigmoid(score). With
         `pack`, each score is one of so many images.
+
+        Args:
+            x: images (b, *image_shape).
+            c: what D sees besides: labels (b,), or source images.
         """
         with evaluating(self):
-            return self.judge(self.place(x), self.condition(*labels))
+            return self.judge(self.place(x), self.condition(*c))
 
     @property
     def scores_are_logits(self) -> bool:
         """Whether sigmoid(score) is the paper's D(x)."""
-        return self.adversarial.of_discriminator is cross_entropy
+        return self.adversarial.of_logits
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Logits:
         """D's raw scores of the batch's images."""
         return self.judge(*self.split(batch))
 
-    def forward(self, z: Latents, *c: Tensor) -> Images:
-        """G(z, c); outside of training by G's average, if there is one."""
+    def forward(self, z: Tensor, *c: Tensor) -> Images:
+        """G(z, c) of latents z; outside of training by G's average, if there is one."""
         G = self.generator if self.training or self.average is None else self.average
         return G(z, *c)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lightning_gen.errors import require_at_least, require_one_of
+from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.models.image_model import ImageModel
 from lightning_gen.optimization import (
     OptimizerName,
@@ -43,6 +43,7 @@ class Game(ImageModel, ABC):
         betas: Adam's momentum coefficients.
         momentum: SGD's momentum.
         schedule: how the learning rates fall over the training: "constant", "linear" or "cosine".
+        decay_from: share of the training after which a linear schedule begins to fall.
         clip: largest norm of a player's gradient; 0 leaves gradients as they are.
         accumulate: batches that make up a minibatch: the steps of one batch as large as all of
             them, in the memory of one (batch norm still sees one at a time). `global_step` and
@@ -65,6 +66,7 @@ class Game(ImageModel, ABC):
         betas: tuple[float, float] = (0.5, 0.999),
         momentum: float = 0.5,
         schedule: Schedule = "constant",
+        decay_from: float = 0.0,
         clip: float = 0.0,
         accumulate: int = 1,
     ) -> None:
@@ -74,11 +76,18 @@ class Game(ImageModel, ABC):
         rates = {"d": lr if lr_d is None else lr_d, "g": lr if lr_g is None else lr_g}
         require_at_least(0, lr=lr, lr_d=rates["d"], lr_g=rates["g"], momentum=momentum, clip=clip)
         require_at_least(1, accumulate=accumulate)
-        self.save_hyperparameters(ignore=NETWORKS)
+        if not 0 <= decay_from < 1:
+            raise ArgumentError("decay_from", f"must be in [0, 1), but is {decay_from}")
+        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
         self.automatic_optimization = False
         self.rates, self.clip = rates, clip
         self.settings = OptimizerSettings(
-            optimizer, betas=betas, momentum=momentum, schedule=schedule, fused=not clip
+            optimizer,
+            schedule,
+            betas,
+            momentum,
+            fused=not clip,
+            decay_from=decay_from,
         )
         self.accumulate, self.chunks = accumulate, Minibatch()
 

@@ -13,6 +13,7 @@ from torch.nn.functional import one_hot
 from lightning_gen.checkpoints import REPORTS_KEY, SEED_KEY, check_states, describe
 from lightning_gen.checks import BatchReader
 from lightning_gen.errors import ArgumentError, DataError
+from lightning_gen.models.translation import PairReader
 from lightning_gen.nonfinite import NonFiniteGuard
 from lightning_gen.optimization import OptimizerSettings
 from lightning_gen.sampling import derive_seed, seed_noise
@@ -31,12 +32,13 @@ class ImageModel(LightningModule, ABC):
     """
 
     networks: ClassVar[Sequence[str]]  # attributes and arguments that checkpoints hold as weights
+    fixed: ClassVar[Sequence[str]] = ()  # arguments of base classes that are the model's to give
     settings: OptimizerSettings
     num_classes = 0  # of the labels that the networks see besides their input; 0 for none
 
     def __init__(self, image_shape: ImageShape) -> None:
         super().__init__()
-        self.read = BatchReader(image_shape)
+        self.read: BatchReader | PairReader = BatchReader(image_shape)
         self.image_shape = image_shape
         self.reports: dict[str, Scalar] = {}
         self.guard = NonFiniteGuard()

@@ -14,7 +14,13 @@ from lightning_gen.networks.cures import MinibatchStd, clip_weights, normalise_s
 from lightning_gen.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from lightning_gen.networks.mixture import CodeMixture
 from lightning_gen.networks.mlp import MLPDiscriminator, MLPGenerator
+from lightning_gen.networks.patches import PatchDiscriminator
+from lightning_gen.networks.pool import ImagePool
+from lightning_gen.networks.reference import load_reference_weights, save_reference_weights
+from lightning_gen.networks.resnet import ResNetGenerator
 from lightning_gen.networks.tied import SigmoidEncoder, TransposedDecoder
+from lightning_gen.networks.translation import Norm
+from lightning_gen.networks.unet import UNetGenerator
 
 __all__ = [
     "Activation",
@@ -26,16 +32,23 @@ __all__ = [
     "DCGANDiscriminator",
     "DCGANGenerator",
     "Embedded",
+    "ImagePool",
     "MLPDecoder",
     "MLPDiscriminator",
     "MLPEncoder",
     "MLPGenerator",
     "MinibatchStd",
+    "Norm",
+    "PatchDiscriminator",
     "ProjectionDiscriminator",
+    "ResNetGenerator",
     "SigmoidEncoder",
     "TransposedDecoder",
+    "UNetGenerator",
     "augment",
     "clip_weights",
+    "load_reference_weights",
     "normalise_spectrally",
     "pack",
+    "save_reference_weights",
 ]

@@ -1,0 +1,120 @@
+"""Digits and what they shall become: pairs whose truth is known, made of the bundled digits."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
+
+from lightning_gen.datamodules.domains import Domains
+from lightning_gen.datamodules.mnist import MNISTDataModule
+from lightning_gen.datamodules.tensors import BatchedImages, TensorDataModule, TensorImages
+from lightning_gen.errors import require_at_least, require_one_of
+
+COLOURS = torch.tensor(  # of the ten digits: matplotlib's tab10
+    [
+        *((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189)),
+        *((140, 86, 75), (227, 119, 194), (127, 127, 127), (188, 189, 34), (23, 190, 207)),
+    ]
+)
+PAPER, LINES, INK = ([x / 255 for x in c] for c in ((244, 236, 216), (176, 196, 222), (24, 32, 96)))
+
+
+class DigitPairs(BatchedImages):
+    """Images of A and B in memory, place by place.
+
+    Args:
+        a: (n, c, h, w) uint8.
+        b: the same of B.
+    """
+
+    def __init__(self, a: Tensor, b: Tensor) -> None:
+        self.a, self.b = a, b
+
+    def __len__(self) -> int:
+        return len(self.a)
+
+    def __getitem__(self, index: int | Tensor) -> Domains:
+        return {"A": self.a[index], "B": self.b[index]}
+
+
+class DigitPairsDataModule(TensorDataModule):
+    """Digits to translate, whose true translations are known; no download.
+
+    Batches are {"A": x, "B": y}, images in colours. Validation and test have pairs.
+
+    Args:
+        kind: "colour", from outlines to digits that each have their colour; "ink", from plain
+            digits to ink on ruled paper.
+        paired: whether a training batch holds pairs; otherwise its images of A and B are made of
+            different digits.
+        batch_size: images of each domain per batch and process.
+        image_size: height and width.
+        seed: of the split and of the order of the training images.
+        num_workers: loader processes; 0 is fastest, since the images are in memory.
+
+    Raises:
+        ArgumentError: an argument is out of its range.
+    """
+
+    target_channels = 3
+
+    def __init__(
+        self,
+        kind: Literal["colour", "ink"] = "colour",
+        paired: bool = True,
+        batch_size: int = 16,
+        image_size: int = 32,
+        seed: int = 0,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__(batch_size, num_workers, seed)
+        require_one_of(("colour", "ink"), kind=kind)
+        require_at_least(1, batch_size=batch_size)
+        require_at_least(28, image_size=image_size)
+        self.draw = in_colour if kind == "colour" else in_ink
+        self.paired, self.image_shape = paired, (3, image_size, image_size)
+        self.digits = MNISTDataModule("12k", batch_size=1, image_size=32, seed=seed)
+        self.save_hyperparameters()
+
+    def setup(self, stage: str) -> None:
+        """Draw the pairs, the same ones at every call."""
+        self.digits.setup(stage)
+        self.train_set, self.val_set, self.test_set = (
+            self._pairs(digits)
+            for digits in (self.digits.train_set, self.digits.val_set, self.digits.test_set)
+        )
+        if not self.paired:
+            half = len(self.train_set) // 2
+            self.train_set = DigitPairs(self.train_set.a[:half], self.train_set.b[-half:])
+
+    def _pairs(self, digits: TensorImages) -> DigitPairs:
+        size = list(self.image_shape[1:])
+        p = interpolate(digits.pixels / 255, size, mode="bilinear", antialias=True)
+        return DigitPairs(*(x.mul(255).round().byte() for x in self.draw(p, digits.labels)))
+
+
+def in_colour(p: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Black outlines on white, and the digits filled with their colours.
+
+    Args:
+        p: (n, 1, h, w), how much of a pixel the digit covers, in [0, 1].
+        labels: (n,).
+
+    Returns:
+        Two sets of images (n, 3, h, w) in [0, 1].
+    """
+    outline = max_pool2d(p, 3, 1, 1) - p
+    colours = (COLOURS[labels] / 255)[..., None, None]
+    return (1 - outline).expand(-1, 3, -1, -1), torch.lerp(torch.ones_like(colours), colours, p)
+
+
+def in_ink(p: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """White digits on black, and the same in ink, which bleeds, on ruled paper; see `in_colour`."""
+    paper = torch.tensor(PAPER)[:, None, None].repeat(1, *p.shape[2:])
+    fibres = torch.rand(p.shape[2:], generator=torch.Generator().manual_seed(0))
+    paper -= 0.06 * avg_pool2d(fibres[None], 3, 1, 1)
+    paper[:, p.shape[2] // 8 :: p.shape[2] // 4] = torch.tensor(LINES)[:, None, None]
+    ink = torch.tensor(INK)[:, None, None]
+    bled = torch.maximum(p, 0.7 * avg_pool2d(p, 3, 1, 1))
+    return p.expand(-1, 3, -1, -1), torch.lerp(paper, ink, 0.9 * bled)

@@ -1,0 +1,100 @@
+"""What the two translations of images share: pairs of images, losses, and what is measured."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, distributed, nn
+from torch.nn.functional import l1_loss
+from torchmetrics import Metric
+from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMeasure
+
+from lightning_gen.checks import check_range
+from lightning_gen.errors import DataError, require_one_of
+from lightning_gen.losses import ADVERSARIAL_LOSSES, Adversarial, AdversarialLoss
+from lightning_gen.types import Batch, Counterparts, Images
+
+
+class PairReader:
+    """Takes the images of both domains out of a batch {"A": a, "B": b}, and checks the first.
+
+    Args:
+        channels: of A's and of B's images.
+    """
+
+    def __init__(self, *channels: int) -> None:
+        self.channels = channels
+        self.checked = False
+
+    def __call__(self, batch: Batch) -> tuple[Images, Counterparts]:
+        """A's and B's images, in [-1, 1]; as many, but channels and sizes may differ.
+
+        Raises:
+            DataError: the batch holds something else.
+        """
+        match batch:
+            case {"A": Tensor() as a, "B": Tensor() as b}:
+                pass
+            case [Tensor() as a, Tensor() as b] if b.ndim == 4:
+                pass
+            case _:
+                held = ", ".join(map(repr, batch)) if isinstance(batch, Mapping) else type(batch)
+                raise DataError(
+                    f'a batch must be {{"A": images, "B": images}} or (images, images), not {held}'
+                )
+        if not self.checked:
+            for x, name, channels in zip((a, b), "AB", self.channels, strict=True):
+                if x.shape[1] != channels:
+                    raise DataError(
+                        f"{name}'s images have {x.shape[1]} channels, but the model was made for "
+                        f"{channels}: make it with image_shape and target_channels that fit"
+                    )
+                check_range(x)
+            self.checked = True
+        return a, b
+
+
+def reference_losses(adversarial: Adversarial) -> AdversarialLoss:
+    """Both players' losses, weighted as by the papers' authors.
+
+    They halve D's loss "which slows down the rate at which D learns relative to G" (Isola et al.,
+    2017, sec. 3.3), and leave out the halves that Mao et al. put before the squares.
+
+    Raises:
+        ArgumentError: there is no such loss.
+    """
+    require_one_of(tuple(ADVERSARIAL_LOSSES), adversarial=adversarial)
+    whole = 2.0 if adversarial == "least_squares" else 1.0
+    return ADVERSARIAL_LOSSES[adversarial].weighted(whole / 2, whole)
+
+
+class Likeness(nn.Module):
+    """How near translations are to the truth, over all batches of a stage and all processes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.psnr = PeakSignalNoiseRatio(data_range=2.0, dim=(1, 2, 3))
+        self.ssim = StructuralSimilarityIndexMeasure(data_range=2.0)
+
+    def forward(self, fake: Images, x: Images) -> dict[str, Metric | Tensor]:
+        """What there is to log of a batch.
+
+        Args:
+            fake: translations (b, c, h, w) in [-1, 1].
+            x: what they should be.
+
+        Returns:
+            PSNR in dB and SSIM, both means over images, and |fake - x| as `l1`.
+        """
+        fake, x = fake.float(), x.float()
+        self.psnr.update(fake, x)
+        self.ssim.update(fake, x)
+        return {"psnr": self.psnr, "ssim": self.ssim, "l1": l1_loss(fake, x)}
+
+
+def of_all_processes(state: Any) -> list[Any]:
+    """What each process of a training gives, in the order of their ranks; all must ask."""
+    if not distributed.is_initialized():
+        return [state]
+    states: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(states, state)
+    return states

@@ -1,0 +1,99 @@
+"""The generator of pix2pix: Isola et al. (2017), https://arxiv.org/abs/1611.07004, sec. 3.2.1."""
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from lightning_gen.errors import require_at_least
+from lightning_gen.networks.initial import initialise
+from lightning_gen.networks.translation import (
+    Norm,
+    check_images,
+    named,
+    norm_layer,
+    require_norm,
+)
+
+
+class UNetGenerator(nn.Sequential):
+    """Images (b, in_channels, h, w) to images (b, out_channels, h, w) in [-1, 1].
+
+    Each level halves the sides, calls the next one, doubles them again, and puts the result beside
+    what it was given.
+
+    Args:
+        in_channels: of the images that come in.
+        out_channels: of the images that go out.
+        levels: 8 for images of 256 pixels, 7 for 128.
+        width: channels of the outermost level; they double inwards, up to 8 times the width.
+        norm: of batches, or of each image alone.
+        dropout: whether the levels between the innermost and the outer four drop half of their
+            features, which is all the noise that pix2pix has.
+
+    Attributes:
+        multiple: height and width must be multiples of it, 2^levels.
+
+    Raises:
+        ArgumentError: an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        out_channels: int = 3,
+        levels: int = 8,
+        width: int = 64,
+        norm: Norm = "batch",
+        dropout: bool = True,
+    ) -> None:
+        require_at_least(1, in_channels=in_channels, out_channels=out_channels, width=width)
+        require_at_least(2, levels=levels)
+        require_norm(norm)
+        channels = [width * min(2**level, 8) for level in range(levels)]
+        level = Level(channels[-2], channels[-1], norm)
+        for n in range(levels - 2, 0, -1):
+            level = Level(channels[n - 1], channels[n], norm, level, dropout and n >= 4)
+        layers = named(
+            "model",
+            nn.Conv2d(in_channels, width, 4, 2, 1, bias=norm == "instance"),
+            level,
+            nn.ReLU(inplace=True),
+            nn.ConvTranspose2d(2 * width, out_channels, 4, 2, 1),
+            nn.Tanh(),
+        )
+        super().__init__(OrderedDict(model=nn.Sequential(layers)))
+        self.in_channels, self.multiple = in_channels, 2**levels
+        initialise(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_images(x, self.in_channels, self.multiple, self.multiple)
+        return super().forward(x)
+
+
+class Level(nn.Module):
+    """Feature maps of `outer` channels, beside what `inner` channels at half the sides add."""
+
+    def __init__(
+        self,
+        outer: int,
+        inner: int,
+        norm: Norm,
+        submodule: nn.Module | None = None,
+        dropout: bool = False,
+    ) -> None:
+        super().__init__()
+        bias = norm == "instance"
+        below = [norm_layer(norm, inner), submodule] if submodule else []
+        self.model = nn.Sequential(
+            nn.LeakyReLU(0.2, inplace=True),  # of the skip, too: a ReLU follows there
+            nn.Conv2d(outer, inner, 4, 2, 1, bias=bias),
+            *below,
+            nn.ReLU(inplace=True),
+            nn.ConvTranspose2d(2 * inner if below else inner, outer, 4, 2, 1, bias=bias),
+            norm_layer(norm, outer),
+            *([nn.Dropout(0.5)] if dropout else []),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x, self.model(x)], 1)

@@ -1,0 +1,108 @@
+"""Translating pictures as they lie in files: of any size and depth, by any checkpoint."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+
+from lightning_gen.checkpoints import load_model
+from lightning_gen.errors import CheckpointError, UserError
+from lightning_gen.networks import PatchDiscriminator, load_reference_weights
+from lightning_gen.protocols import Directed, DrawsTranslations, TakesImages, Translates
+from lightning_gen.sampling import drawing, keep_dropout
+from lightning_gen.tiling import translate_picture
+from lightning_gen.types import Direction, Images, to_images, to_pixels
+
+
+@dataclass(frozen=True)
+class Translator:
+    """Maps a picture's pixels to those of its translation.
+
+    Args:
+        network: what is evaluated, on the device where it lives.
+        G: the translation, images to images of the same size.
+        sizes: the network that knows what fits; without one, everything does.
+        noise: whether the network's dropout goes on.
+    """
+
+    network: nn.Module
+    G: Callable[[Images], Images]
+    sizes: TakesImages | None = None
+    noise: bool = False
+
+    @property
+    def channels(self) -> int | None:
+        """The number of channels that pictures must have, if it is known."""
+        return self.sizes.in_channels if self.sizes else None
+
+    def __call__(self, pixels: Tensor, tile: int = 1024, seed: int = 0) -> Tensor:
+        """Translate pixels (c, h, w) in uint8, uint16 or float32, and keep their depth.
+
+        Args:
+            pixels: of any height and width.
+            tile: see `translate_picture`.
+            seed: of the noise, if there is any.
+        """
+        device = next((p.device for p in self.network.parameters()), torch.device("cpu"))
+        multiple = self.sizes.multiple if self.sizes else 1
+
+        def G(x: Images) -> Images:
+            return self.G(x.to(device)).cpu()
+
+        with drawing(self.network, device, seed):
+            keep_dropout(self.network, self.noise)
+            y = translate_picture(G, to_images(pixels[None]), multiple, tile, tile // 8)
+        return to_pixels(y[0], pixels.dtype)
+
+
+def load_translator(
+    checkpoint: str | Path,
+    direction: Direction | None = None,
+    cls: type[LightningModule] | None = None,
+    noise: bool | None = None,
+) -> Translator:
+    """Read what translates from a file, onto the CPU.
+
+    Args:
+        checkpoint: of one of this package's models, or published weights of pix2pix or CycleGAN,
+            *.pth.
+        direction: one that the model has learnt, its first by default; published weights have one.
+        cls: the model's class, if it is one of your own.
+        noise: whether dropout goes on; as the model has it by default, published weights without.
+
+    Raises:
+        CheckpointError: the file cannot be read, or translates nothing.
+        UserError: it translates in another direction only, or has no dropout.
+    """
+    if Path(checkpoint).suffix == ".pth":
+        network = load_reference_weights(checkpoint)
+        if isinstance(network, PatchDiscriminator):
+            raise CheckpointError(f"{checkpoint} holds a discriminator, which translates nothing")
+        if direction:
+            raise UserError(f"{checkpoint} holds one network: leave out --direction")
+        if noise and not any(isinstance(module, nn.Dropout) for module in network.modules()):
+            raise UserError(f"--noise true: the network in {checkpoint} has no dropout")
+        return Translator(network, network, network, bool(noise))
+    model = load_model(checkpoint, cls)
+    if not isinstance(model, Translates):
+        name = type(model).__name__
+        raise CheckpointError(f"{checkpoint} holds {name}, which translates nothing")
+    if isinstance(model, DrawsTranslations):
+        model.noise = model.noise if noise is None else noise
+    elif noise:
+        raise UserError(f"--noise true: {type(model).__name__} does not draw its translations")
+    known = dict(model.translators) if isinstance(model, Directed) else {}
+    chosen: Direction = direction or next(iter(known), "AtoB")  # type: ignore[assignment]
+    if known and chosen not in known:
+        raise UserError(f"--direction {chosen}: {checkpoint} translates {' and '.join(known)} only")
+    sizes = known.get(chosen)
+    return Translator(
+        model,
+        partial(model.translate, direction=chosen),
+        sizes if isinstance(sizes, TakesImages) else None,
+        isinstance(model, DrawsTranslations) and model.noise is True,
+    )

@@ -1,0 +1,364 @@
+"""Laws of `train.py translate`, and of the page that it writes."""
+
+from base64 import b64decode
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning import LightningModule
+from PIL import Image
+from torch import Tensor
+
+from lightning_gen import Pix2Pix
+from lightning_gen.cli import main
+from lightning_gen.networks import (
+    PatchDiscriminator,
+    ResNetGenerator,
+    UNetGenerator,
+    load_reference_weights,
+    save_reference_weights,
+)
+from lightning_gen.pictures import read_picture
+from lightning_gen.types import Direction, to_images, to_pixels
+from lightning_gen.writing import write_picture
+from tests.conftest import small_gan
+from tests.test_cli import _elsewhere  # noqa: F401 -- a fixture of every test
+
+
+def generator(name: str = "G.pth", channels: int = 3) -> ResNetGenerator:
+    """Write published weights, of what is no constant; read them again."""
+    network = ResNetGenerator(channels, channels, 1, 4)
+    for parameter in network.parameters():
+        parameter.data.normal_(0, 0.3)
+    save_reference_weights(network, name)
+    return load_reference_weights(name)
+
+
+def save(name: str, channels: int, h: int, w: int, dtype: Any = np.uint8) -> np.ndarray:
+    white = np.iinfo(dtype).max
+    pixels = np.random.default_rng(0).integers(0, white, (channels, h, w), dtype)
+    write_picture(pixels, Path(name))
+    return pixels
+
+
+def translated(network: Any, pixels: np.ndarray) -> np.ndarray:
+    x = torch.tensor(pixels)
+    with torch.no_grad():
+        return to_pixels(network(to_images(x[None]))[0], x.dtype).numpy()
+
+
+def test_a_folder_of_many_kinds_keeps_names_sizes_and_depths() -> None:
+    network = generator()
+    kinds = {  # what is written, where 8 x 12 pixels need no padding and others need it
+        "a.png": (3, 16, 24, np.uint8),
+        "sub/sub/a.png": (3, 32, 16, np.uint8),
+        "deep.png": (3, 16, 20, np.uint16),
+        "deep.tif": (3, 20, 16, np.uint16),
+        "array.npy": (3, 16, 16, np.uint8),
+        "odd.png": (3, 13, 39, np.uint8),
+        "strip.png": (3, 1, 5000, np.uint8),
+        "dot.npy": (3, 1, 1, np.uint16),
+    }
+    inputs = {name: save(f"in/{name}", *kind) for name, kind in kinds.items()}
+    Path("in/notes.txt").write_text("no picture")
+    assert main(["translate", "G.pth", "in", "--out", "out"]) == 0
+    outputs = {str(p.relative_to("out")): p for p in Path("out").rglob("*") if p.is_file()}
+    assert outputs.keys() == kinds.keys()
+    for name, pixels in inputs.items():
+        output = read_picture(outputs[name], 3)
+        assert (output.shape, output.dtype) == (pixels.shape, pixels.dtype), name
+        if all(side % 4 == 0 and side >= 16 for side in pixels.shape[1:]):
+            assert np.array_equal(output, translated(network, pixels)), name
+
+
+def test_one_file_of_seven_channels() -> None:
+    network, pixels = generator(channels=7), save("seven.npy", 7, 16, 20, np.uint16)
+    assert main(["translate", "G.pth", "seven.npy"]) == 0
+    assert np.array_equal(np.load("translated/seven.npy"), translated(network, pixels))
+
+
+def test_greys_and_jpeg_become_what_the_network_takes() -> None:
+    network = generator()
+    Image.fromarray(save("grey.png", 1, 16, 16)[0]).convert("RGB").save("in.jpg")
+    assert main(["translate", "G.pth", "grey.png"]) == 0
+    assert main(["translate", "G.pth", "in.jpg"]) == 0
+    for source, output in (("grey.png", "grey.png"), ("in.jpg", "in.png")):
+        expected = translated(network, read_picture(source, 3))
+        assert np.array_equal(read_picture(f"translated/{output}", 3), expected)
+
+
+def test_large_pictures_go_through_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator()
+    save("in.png", 3, 50, 300)
+    sides: list[int] = []
+    forward = ResNetGenerator.forward
+
+    def watched(self: ResNetGenerator, x: Tensor) -> Tensor:
+        sides.extend(x.shape[2:])
+        return forward(self, x)
+
+    monkeypatch.setattr(ResNetGenerator, "forward", watched)
+    assert main(["translate", "G.pth", "in.png", "--tile", "64"]) == 0
+    assert max(sides) == 64
+    assert len(sides) > 8
+    assert read_picture("translated/in.png").shape == (3, 50, 300)
+
+
+def test_nothing_is_overwritten_without_force(capsys: Any) -> None:
+    generator()
+    save("in/a.png", 3, 16, 16)
+    save("in/b.png", 3, 16, 16)
+    Path("out").mkdir()
+    Path("out/b.png").write_text("precious")
+    assert main(["translate", "G.pth", "in", "--out", "out"]) == 2
+    assert "out/b.png exists" in capsys.readouterr().err
+    assert [p.name for p in Path("out").iterdir()] == ["b.png"]  # and nothing was computed
+    assert main(["translate", "G.pth", "in", "--out", "out", "--force", "true"]) == 0
+    assert read_picture("out/b.png").shape == (3, 16, 16)
+    before = Path("in/a.png").read_bytes()
+    assert main(["translate", "G.pth", "in", "--out", "in", "--force", "true"]) == 2
+    assert "the pictures themselves" in capsys.readouterr().err
+    assert Path("in/a.png").read_bytes() == before
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_translated(capsys: Any) -> None:
+    generator()
+    save("in/a.png", 3, 16, 16)
+    save("in/five.npy", 5, 16, 16)
+    Image.new("RGB", (64, 64)).save("whole.jpg")
+    Path("in/broken.jpg").write_bytes(Path("whole.jpg").read_bytes()[:400])
+    assert main(["translate", "G.pth", "in", "--out", "out", "--html", "true"]) == 2
+    told = capsys.readouterr()
+    assert "2 of 3 cannot be read" in told.err
+    assert "in/broken.jpg: " in told.err
+    assert "in/five.npy: it has 5 channels, not 3" in told.err
+    assert "1 pictures: out/index.html" in told.out
+    assert sorted(p.name for p in Path("out").iterdir()) == ["a.png", "index.html"]
+
+
+class Inverts(LightningModule):
+    """A model of a user's: A to B inverts, B to A halves, with some noise."""
+
+    def __init__(self, noise: float = 0) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(()))
+        self.noise = noise
+        self.save_hyperparameters()
+
+    def translate(self, x: Tensor, direction: Direction = "AtoB") -> Tensor:
+        y = -x if direction == "AtoB" else x / 2
+        return y * self.weight + self.noise * torch.randn_like(y)
+
+
+class TwoWays(Inverts):
+    """The same, which says what it has."""
+
+    @property
+    def translators(self) -> dict[Direction, torch.nn.Module]:
+        return {"BtoA": UNetGenerator(1, 1, levels=5, width=1)}
+
+
+def checkpoint(model: LightningModule) -> list[str]:
+    """Write one as Lightning does; the flags that read it."""
+    entries = {"state_dict": model.state_dict(), "hyper_parameters": dict(model.hparams)}
+    torch.save({**entries, "pytorch-lightning_version": "2.6.0"}, "own.ckpt")
+    return ["own.ckpt", "--model", f"{type(model).__module__}.{type(model).__name__}"]
+
+
+@pytest.mark.parametrize("direction", ["AtoB", "BtoA", None])
+def test_a_model_translates_in_the_direction_that_is_asked_for(direction: str | None) -> None:
+    pixels = save("in.png", 3, 5, 6)
+    flags = ["--direction", direction] if direction else []
+    own = checkpoint(Inverts())
+    assert main(["translate", own[0], "in.png", *own[1:], *flags]) == 0
+    output = read_picture("translated/in.png").astype(float)
+    expected = pixels / 2 + 63.75 if direction == "BtoA" else 255.0 - pixels
+    assert np.abs(output - expected).max() <= 0.5
+
+
+def test_a_model_says_which_directions_it_has(capsys: Any) -> None:
+    own = checkpoint(TwoWays())
+    save("in.png", 3, 5, 6)
+    command = ["translate", own[0], "in.png", *own[1:]]
+    assert main([*command, "--direction", "AtoB"]) == 2
+    assert "own.ckpt translates BtoA only" in capsys.readouterr().err
+    assert main(command) == 0
+    assert len(read_picture("translated/in.png")) == 1  # its network takes greys
+
+
+def test_noise_follows_from_the_seed() -> None:
+    own = checkpoint(Inverts(noise=0.1))
+    save("in.png", 3, 16, 16)
+    for out, seed in (("a", "0"), ("b", "0"), ("c", "1")):
+        flags = ["--out", out, "--seed", seed]
+        assert main(["translate", own[0], "in.png", *own[1:], *flags]) == 0
+    a, b, c = (Path(out, "in.png").read_bytes() for out in "abc")
+    assert a == b != c
+
+
+class Page(HTMLParser):
+    """Collects what a page refers to, and what it shows."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.shown: list[str] = []
+        self.tags: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.sources += [str(v) for k, v in attrs if k in ("src", "href", "srcset", "data")]
+
+    def handle_data(self, data: str) -> None:
+        self.shown.append(data)
+
+
+def test_the_page_holds_all_that_it_shows() -> None:
+    generator()
+    names = ["a.png", "sub/<b> & 'c'.png", "large.png"]
+    for name, size in zip(names, [(3, 16, 20), (3, 1, 40), (3, 30, 1100)], strict=True):
+        save(f"in/{name}", *size)
+        save(f"wanted/{Path(name).with_suffix('.tif')}", *size)
+    flags = ["--out", "out", "--html", "true", "--target", "wanted"]
+    assert main(["translate", "G.pth", "in", *flags]) == 0
+    page = Page(Path("out/index.html"))
+    assert {"script", "link", "iframe"}.isdisjoint(page.tags)
+    assert "url(" not in Path("out/index.html").read_text()
+    prefix = "data:image/png;base64,"
+    assert len(page.sources) == 9
+    assert all(source.startswith(prefix) for source in page.sources)
+    pictures = [Image.open(BytesIO(b64decode(s.removeprefix(prefix)))) for s in page.sources]
+    assert [p.size for p in pictures] == [(20, 16)] * 3 + [(512, 14)] * 3 + [(40, 1)] * 3
+    for picture, path in zip(pictures[:3], ["in/a.png", "out/a.png", "wanted/a.tif"], strict=True):
+        assert np.array_equal(np.asarray(picture).transpose(2, 0, 1), read_picture(path))
+    assert {"Input", "Output", "Target", *names} <= set(page.shown)
+
+
+@pytest.mark.parametrize(("name", "channels", "first"), [("a.tif", 7, 3), ("a.npy", 2, 1)])
+def test_deep_and_many_channels_are_shown_too(name: str, channels: int, first: int) -> None:
+    generator(channels=channels)
+    pixels = save(name, channels, 16, 20, np.uint16)
+    assert main(["translate", "G.pth", name, "--html", "true"]) == 0
+    source = Page(Path("translated/index.html")).sources[0].partition(",")[2]
+    shown = np.atleast_3d(Image.open(BytesIO(b64decode(source)))).transpose(2, 0, 1)
+    assert np.abs(shown - pixels[:first] / 257).max() <= 0.51
+
+
+def test_targets_that_cannot_be_read_are_named_on_a_page_of_the_rest(capsys: Any) -> None:
+    generator()
+    for name in ("in/a.png", "in/b.png", "wanted/a.png", "wanted/b.png"):
+        save(name, 3, 16, 16)
+    Path("wanted/b.png").write_bytes(Path("wanted/b.png").read_bytes()[:50])
+    flags = ["--out", "out", "--html", "true", "--target", "wanted"]
+    assert main(["translate", "G.pth", "in", *flags]) == 2
+    told = capsys.readouterr().err
+    assert "1 of 4 cannot be read" in told
+    assert "wanted/b.png: " in told
+    page = Page(Path("out/index.html"))
+    assert len(page.sources) == 5
+    assert "cannot be read" in page.shown
+
+
+def test_large_pictures_are_read_though_pil_would_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator()
+    save("in.png", 3, 16, 16)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert main(["translate", "G.pth", "in.png"]) == 0
+    assert Image.MAX_IMAGE_PIXELS == 100
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_dropout_goes_on_if_it_is_asked_for(published: bool, capsys: Any) -> None:
+    network = UNetGenerator(levels=6, width=2)
+    for parameter in network.parameters():
+        parameter.data.normal_(0, 0.3)
+    save("in.png", 3, 64, 64, np.uint16)
+    if published:
+        save_reference_weights(network, "G.pth")
+        command = ["translate", "G.pth", "in.png"]
+    else:
+        model = Pix2Pix((3, 64, 64), levels=6, width=2, noise=True)
+        model.generator.load_state_dict(network.state_dict())
+        own = checkpoint(model)
+        command = ["translate", own[0], "in.png", "--model", "lightning_gen.models.Pix2Pix"]
+    outputs = []
+    for noise in ("false", "true", "true"):
+        assert main([*command, "--noise", noise, "--force", "true"]) == 0
+        mode = "with dropout" if noise == "true" else "in eval mode"
+        assert f"Translating {mode}." in capsys.readouterr().out
+        outputs.append(read_picture("translated/in.png"))
+    assert np.array_equal(outputs[1], outputs[2])
+    assert not np.array_equal(outputs[0], outputs[1])
+    assert main([*command, "--force", "true"]) == 0
+    assert np.array_equal(read_picture("translated/in.png"), outputs[0 if published else 1])
+
+
+def test_pairs_of_any_channels_and_sizes_are_trained_on_and_predicted(capsys: Any) -> None:
+    for split, side in (("train", 16), ("train", 24), ("test", 16), ("test", 24)):
+        save(f"pairs/{split}A/{side}.npy", 7, 16, side, np.uint16)
+        save(f"pairs/{split}B/{side}.npy", 1, 16, side, np.uint16)
+    flags = ["--model", "Pix2Pix", "--model.levels", "3", "--model.width", "2"]
+    flags += ["--model.layers", "1", "--data", "PairedImageDataModule", "--data.root", "pairs"]
+    flags += ["--data.image_size", "16", "--data.preprocess", "none"]
+    flags += ["--trainer.max_epochs", "1", "--trainer.accelerator", "cpu"]
+    assert main(["fit", *flags]) == 0
+    told = capsys.readouterr().out
+    assert "Translate pictures:" in told
+    assert "A to B" in told
+    (saved,) = Path("runs").glob("*/*/checkpoints/last.ckpt")
+    assert torch.load(saved, weights_only=True)["hyper_parameters"]["target_channels"] == 1
+    assert main(["predict", *flags, "--ckpt_path", str(saved)]) == 0
+    (saved,) = Path("runs").glob("*/*/predictions.pt")
+    shapes = [tuple(x.shape) for x in torch.load(saved, weights_only=True)]
+    assert shapes == [(1, 16, 16), (1, 16, 24)]
+
+
+WRONG: dict[str, tuple[list[str], str]] = {
+    "nothing there": (["G.pth", "none"], "there is no file or folder none"),
+    "no pictures": (["G.pth", "empty"], "empty holds no pictures"),
+    "no checkpoint": (["none.pth", "in.png"], "there is no checkpoint none.pth"),
+    "a discriminator": (["D.pth", "in.png"], "holds a discriminator"),
+    "direction": (["G.pth", "in.png", "--direction", "AtoB"], "leave out --direction"),
+    "tile": (["G.pth", "in.png", "--tile", "8"], "tile must be at least 16"),
+    "same name": (["G.pth", "twice"], "would both become translated/a.png"),
+    "target alone": (["G.pth", "in.png", "--target", "twice"], "--html true"),
+    "no dropout": (["G.pth", "in.png", "--noise", "true"], "G.pth has no dropout"),
+    "target no folder": (
+        ["G.pth", "in.png", "--target", "in.png", "--html", "true"],
+        "--target in.png must be a folder",
+    ),
+    "no target": (
+        ["G.pth", "in.png", "--target", "twice", "--html", "true"],
+        "--target twice has no picture in",
+    ),
+}
+
+
+@pytest.mark.parametrize("key", WRONG)
+def test_what_cannot_be_is_said_shortly(key: str, capsys: Any) -> None:
+    args, words = WRONG[key]
+    generator()
+    save_reference_weights(PatchDiscriminator(width=1), "D.pth")
+    Path("empty").mkdir()
+    save("in.png", 3, 16, 16)
+    save("twice/a.png", 3, 16, 16)
+    save("twice/a.webp.png", 3, 16, 16)
+    Path("twice/a.webp.png").rename("twice/a.webp")
+    assert main(["translate", *args]) == 2
+    error = capsys.readouterr().err.strip()
+    assert words in error
+    assert len(error.splitlines()) <= 3
+    assert not Path("translated").exists()
+
+
+def test_a_model_that_does_not_translate_is_named(capsys: Any) -> None:
+    own = checkpoint(small_gan())
+    save("in.png", 3, 16, 16)
+    own[2] = "lightning_gen.models.GAN"
+    assert main(["translate", own[0], "in.png", *own[1:]]) == 2
+    assert "own.ckpt holds GAN, which translates nothing" in capsys.readouterr().err
