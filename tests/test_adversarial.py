@@ -286,7 +286,7 @@ def test_an_own_network_that_does_not_fit_is_refused(key: str) -> None:
         {"lr": -1.0},
         {"image_shape": (1, 0, 28)},
         {"maxout": 0},
-        {"share_fakes": True, "accumulate": 2},
+        {"accumulate": 2, "share_fakes": True},
     ],
     ids=str,
 )

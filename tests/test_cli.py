@@ -148,7 +148,7 @@ def test_missing_flags_are_named_with_their_choices(capsys: Any) -> None:
     assert "--model is missing: Autoencoder, " in capsys.readouterr().err
     assert main(["fit", "--model", "DCGAN"]) == 2
     missing = capsys.readouterr().err
-    assert "--data is missing: GaussianMixtureDataModule, ImageFolderDataModule, " in missing
+    assert "--data is missing: DigitPairsDataModule, GaussianMixtureDataModule, " in missing
     assert "or --config" in missing
     assert main(["fit", "--model", "GAN", "--data", "ImageFolderDataModule"]) == 2
     assert "--data.root is missing" in capsys.readouterr().err
