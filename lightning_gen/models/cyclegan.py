@@ -161,6 +161,7 @@ class CycleGAN(Game):
         fake_a = F(b)
         back_b = G(fake_a)
         self.made.append((fake_a.detach(), fake_b.detach()))
+        # before D looks, as the authors do: gradients are summed in the order of the passes
         same_b, same_a = (G(b), F(a)) if self.identity else (b, a)
         terms = {
             "adversarial_b": self.deceive(self.discriminator_b, fake_b, b),

@@ -37,7 +37,8 @@ class Pix2Pix(AdversarialModel):
         width: channels of both players next to the image.
         layers: of D with stride 2; 3 gives patches of 70 x 70 pixels, 0 single pixels.
         norm: "batch" or "instance", of both players.
-        dropout: whether G drops units of its three inner layers in training.
+        dropout: whether G drops units of its inner levels in training, of which there are
+            `levels` - 5.
         noise: whether it also does when it translates, as the authors have it; translations are
             then drawn rather than computed.
         l1: weight lambda of |b - G(a)|.
