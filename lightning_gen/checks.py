@@ -1,6 +1,6 @@
 """What is checked before it can go wrong: own networks when a model is made, the first batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from warnings import warn
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lightning_gen.errors import ArgumentError, DataError
 from lightning_gen.sampling import evaluating
-from lightning_gen.types import Images, ImageShape, Labels, unpack
+from lightning_gen.types import Batch, Counterparts, Images, ImageShape, Labels, unpack
 
 
 def check_image_shape(image_shape: ImageShape) -> ImageShape:
@@ -55,6 +55,45 @@ class BatchReader:
             check_images(x, self.image_shape)
             self.checked = True
         return x, labels
+
+
+class PairReader:
+    """Takes the images of both domains out of a batch {"A": a, "B": b}, and checks the first.
+
+    Args:
+        channels: of A's and of B's images.
+    """
+
+    def __init__(self, *channels: int) -> None:
+        self.channels = channels
+        self.checked = False
+
+    def __call__(self, batch: Batch) -> tuple[Images, Counterparts]:
+        """A's and B's images, in [-1, 1]; as many, but channels and sizes may differ.
+
+        Raises:
+            DataError: the batch holds something else.
+        """
+        match batch:
+            case {"A": Tensor() as a, "B": Tensor() as b}:
+                pass
+            case [Tensor() as a, Tensor() as b] if b.ndim == 4:
+                pass
+            case _:
+                held = ", ".join(map(repr, batch)) if isinstance(batch, Mapping) else type(batch)
+                raise DataError(
+                    f'a batch must be {{"A": images, "B": images}} or (images, images), not {held}'
+                )
+        if not self.checked:
+            for x, name, channels in zip((a, b), "AB", self.channels, strict=True):
+                if x.shape[1] != channels:
+                    raise DataError(
+                        f"{name}'s images have {x.shape[1]} channels, but the model was made for "
+                        f"{channels}: make it with image_shape and target_channels that fit"
+                    )
+                check_range(x)
+            self.checked = True
+        return a, b
 
 
 def check_images(x: Tensor, image_shape: ImageShape) -> None:

@@ -20,7 +20,7 @@ from lightning_gen.cli import main
 from lightning_gen.datamodules.records import Files, Kept
 from lightning_gen.datamodules.resizing import Resizing, resize
 from lightning_gen.errors import ArgumentError, DataError
-from tests.test_image_folder import picture
+from tests.test_image_folder import SAME, picture
 
 Data = PairedImageDataModule | UnpairedImageDataModule
 
@@ -204,14 +204,6 @@ def test_domains_are_cropped_and_flipped_apart(domains: Path) -> None:
             write(picture(number), domains / "same" / side / f"{number}.png")
     a, b = epoch(unpaired(domains / "same", serial=True, val_split=0, preprocess="crop"))
     assert not torch.equal(a, b)
-
-
-SAME: dict[str, dict[str, Any]] = {
-    "again": {},
-    "from files": {"memory": 0},
-    "workers": {"num_workers": 2},
-    "workers from files": {"num_workers": 2, "memory": 0},
-}
 
 
 @pytest.mark.parametrize("key", SAME)

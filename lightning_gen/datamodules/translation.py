@@ -89,12 +89,9 @@ class TranslationDataModule(TensorDataModule):
         require_at_least(image_size if preprocess == "resize_and_crop" else 1, load_size=load_size)
         require_one_of(get_args(Preprocess), preprocess=preprocess)
         require_one_of(("raise", "skip"), on_error=on_error)
-        for flag, value, least in (
-            ("channels_a", channels_a, 1),
-            ("channels_b", channels_b, 1),
-            ("val_split", val_split, 0),
-        ):
-            require_at_least(least, **{flag: least if value is None else value})
+        given = {"channels_a": channels_a, "channels_b": channels_b}
+        require_at_least(1, **{flag: n for flag, n in given.items() if n is not None})
+        require_at_least(0, val_split=0 if val_split is None else val_split)
         self.name, self.folder = name, str(Path(root, name)) if name else root
         self.training = Resizing(preprocess, load_size, image_size)
         self.evaluation = Resizing(preprocess, image_size, image_size)

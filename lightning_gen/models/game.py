@@ -171,7 +171,7 @@ class Game(ImageModel, ABC):
         return cast(list[LRScheduler], self.lr_schedulers() or [])
 
     def minibatches(self) -> int:
-        """The same, where Lightning does not know how many batches make up a minibatch."""
+        """Minibatches of the whole training; Lightning knows only its batches."""
         steps, trainer = super().minibatches(), self.trainer
         if self.accumulate == 1:
             return steps

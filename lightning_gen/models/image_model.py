@@ -11,9 +11,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from lightning_gen.checkpoints import REPORTS_KEY, SEED_KEY, check_states, describe
-from lightning_gen.checks import BatchReader
+from lightning_gen.checks import BatchReader, PairReader
 from lightning_gen.errors import ArgumentError, DataError
-from lightning_gen.models.translation import PairReader
 from lightning_gen.nonfinite import NonFiniteGuard
 from lightning_gen.optimization import OptimizerSettings
 from lightning_gen.sampling import derive_seed, seed_noise

@@ -1,6 +1,5 @@
-"""What the two translations of images share: pairs of images, losses, and what is measured."""
+"""What the two translations of images share: losses, and what is measured."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, distributed, nn
@@ -8,56 +7,16 @@ from torch.nn.functional import l1_loss
 from torchmetrics import Metric
 from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMeasure
 
-from lightning_gen.checks import check_range
-from lightning_gen.errors import DataError, require_one_of
+from lightning_gen.errors import require_one_of
 from lightning_gen.losses import ADVERSARIAL_LOSSES, Adversarial, AdversarialLoss
-from lightning_gen.types import Batch, Counterparts, Images
-
-
-class PairReader:
-    """Takes the images of both domains out of a batch {"A": a, "B": b}, and checks the first.
-
-    Args:
-        channels: of A's and of B's images.
-    """
-
-    def __init__(self, *channels: int) -> None:
-        self.channels = channels
-        self.checked = False
-
-    def __call__(self, batch: Batch) -> tuple[Images, Counterparts]:
-        """A's and B's images, in [-1, 1]; as many, but channels and sizes may differ.
-
-        Raises:
-            DataError: the batch holds something else.
-        """
-        match batch:
-            case {"A": Tensor() as a, "B": Tensor() as b}:
-                pass
-            case [Tensor() as a, Tensor() as b] if b.ndim == 4:
-                pass
-            case _:
-                held = ", ".join(map(repr, batch)) if isinstance(batch, Mapping) else type(batch)
-                raise DataError(
-                    f'a batch must be {{"A": images, "B": images}} or (images, images), not {held}'
-                )
-        if not self.checked:
-            for x, name, channels in zip((a, b), "AB", self.channels, strict=True):
-                if x.shape[1] != channels:
-                    raise DataError(
-                        f"{name}'s images have {x.shape[1]} channels, but the model was made for "
-                        f"{channels}: make it with image_shape and target_channels that fit"
-                    )
-                check_range(x)
-            self.checked = True
-        return a, b
+from lightning_gen.types import Images
 
 
 def reference_losses(adversarial: Adversarial) -> AdversarialLoss:
     """Both players' losses, weighted as by the papers' authors.
 
-    They halve D's loss "which slows down the rate at which D learns relative to G" (Isola et al.,
-    2017, sec. 3.3), and leave out the halves that Mao et al. put before the squares.
+    They halve D's loss, so that it learns more slowly than G (Isola et al., 2017, sec. 3.3), and
+    leave out the halves that Mao et al. put before the squares.
 
     Raises:
         ArgumentError: there is no such loss.
