@@ -4,15 +4,18 @@ import ast
 import json
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 import lightning_gen
 from lightning_gen import catalog
 
 ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "lightning_gen"
+PACKAGE = Path(lightning_gen.__path__[0])  # below ROOT, or where a wheel was installed
+UNSHIPPED = {".gitignore", "callbacks", "datamodules"}  # links, of use in a checkout alone
 FOUNDATION = {"types", "errors", "sampling", "files", "__init__"}
 ALLOWED = {  # what the modules of a folder may import of the package, besides their own folder
     "losses": {"types"},
@@ -69,7 +72,7 @@ def test_the_foundation_knows_nothing_above_it() -> None:
 def test_the_user_s_folders_are_the_package_s() -> None:
     for name in ("datamodules", "callbacks"):
         link = ROOT / name
-        if not link.exists():  # the tests of a wheel run without them
+        if not link.exists():
             pytest.skip("no checkout")
         assert link.resolve() == PACKAGE / name or link.is_file()  # without symlinks, a text file
 
@@ -93,18 +96,49 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         lightning_gen.DCGN  # noqa: B018
 
 
+def test_the_changelog_is_that_of_this_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert changelog.partition("## [")[2].startswith(f"{lightning_gen.__version__}] - 20")
+
+
+def test_commits_are_checked_as_everything_is() -> None:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    ((*checks, tests),) = (repo["hooks"] for repo in config["repos"])
+    everything = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    linted = [line for line in everything if line.startswith(("ruff ", "mypy"))]
+    assert [hook["entry"] for hook in checks] == linted
+    assert (tests["entry"], tests["stages"]) == ("pytest", ["pre-push"])
+
+
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this checkout, installed into an empty folder."""
-    if not (ROOT / "pyproject.toml").exists():
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sdist of this checkout, and the wheel that is built from the sdist."""
+    if PACKAGE.parent != ROOT:
         pytest.skip("no checkout")
-    built, target = (tmp_path_factory.mktemp(name) for name in ("built", "target"))
-    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(built), str(ROOT)]
+    folder = tmp_path_factory.mktemp("built")
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True)
-    (wheel,) = built.glob("*.whl")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, installed into an empty folder."""
+    (wheel,), target = built.glob("*.whl"), tmp_path_factory.mktemp("target")
     pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--quiet"]
     subprocess.run([*pip, "--target", str(target), str(wheel)], check=True)
     return target
+
+
+def test_the_sdist_holds_all_that_is_tracked(built: Path) -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("no repository")
+    git = ["git", "ls-files", "-z", "--cached"]
+    tracked = subprocess.run(git, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    assert {name for name in tracked.split("\0") if name} - held == UNSHIPPED
 
 
 def test_the_wheel_holds_one_package_and_all_it_needs(installed: Path) -> None:
