@@ -136,7 +136,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_translated(capsys: Any) -> No
     assert "2 of 3 cannot be read" in told.err
     assert "in/broken.jpg: " in told.err
     assert "in/five.npy: it has 5 channels, not 3" in told.err
-    assert "1 pictures: out/index.html" in told.out
+    assert "1 picture: out/index.html" in told.out
     assert sorted(p.name for p in Path("out").iterdir()) == ["a.png", "index.html"]
 
 

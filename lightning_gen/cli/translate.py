@@ -37,8 +37,9 @@ def translate(
 ) -> None:
     """Translate a picture, or all pictures in a folder and in its own, of any sizes.
 
-    Names, sizes and depths are kept: TIFF and .npy stay what they are, all else becomes PNG, of 16
-    bits where the picture had them. What cannot be read is passed over, and named at the end.
+    Names, sizes and depths are kept: TIFF and .npy (c, h, w) stay what they are, all else becomes
+    PNG, of 16 bits where the picture had them. What cannot be read is passed over, and named at the
+    end.
 
     Args:
         checkpoint: the file that training wrote, or published weights, *.pth.
@@ -88,11 +89,12 @@ def translate(
                 if path not in unread
             }
             problems = write_gallery(place, f"Translated by {Path(checkpoint).name}", shown)
-    print(f"{len(files) - len(unread)} pictures: {place}")
+    count = len(files) - len(unread)
+    print(f"{count} picture{'' if count == 1 else 's'}: {place}")
     problems = [*unread.values(), *problems]
     if problems:
-        count = f"{len(problems)} of {len(files) + len(wanted)} cannot be read:"
-        raise DataError("\n".join([count, *first_few(problems)]))
+        summary = f"{len(problems)} of {len(files) + len(wanted)} cannot be read:"
+        raise DataError("\n".join([summary, *first_few(problems)]))
 
 
 @contextmanager
