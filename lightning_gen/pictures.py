@@ -59,7 +59,8 @@ def read_picture(path: str | Path, channels: int | None = None) -> Pixels:
             pixels, has_opacity = decode(Path(path))
         return np.ascontiguousarray(_with_channels(_checked(pixels), has_opacity, channels))
     except Exception as error:  # the decoders of damaged files raise whatever comes
-        raise DataError(f"{path}: {error}") from error
+        told = isinstance(error, OSError | ValueError)
+        raise DataError(f"{path}: {error if told else f'damaged ({error!r})'}") from error
 
 
 def _of_array(array: Pixels, channels: int | None) -> Pixels:

@@ -203,7 +203,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "no file.png": (None, "No such file"),
     "text.png": (b"no image", "cannot identify image file"),
     "cut.npy": (b"\x93NUMPY", "read"),
-    "text.tif": (b"II*\0no image", "text.tif: "),
+    "text.tif": (b"II*\0no image", "damaged"),
     "pickle.npy": (np.array([{}]), "allow_pickle"),
     "line.npy": (np.zeros(3, np.uint8), r"must be \(h, w\)"),
     "empty.npy": (np.zeros((0, 3), np.uint8), "no pixels"),
@@ -220,7 +220,7 @@ def test_a_file_that_cannot_be_read_is_named(name: str, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
     elif content is not None:
         np.save(tmp_path / name, content)
-    with pytest.raises(DataError, match=f"{name}: .*{message}|{message}"):
+    with pytest.raises(DataError, match=f"{name}: .*{message}"):
         read_picture(tmp_path / name)
 
 
