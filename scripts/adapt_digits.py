@@ -1,0 +1,63 @@
+"""What translated digits teach: `python scripts/adapt_digits.py CHECKPOINT --root mnist2usps`.
+
+Trains a classifier on the labelled pictures of `root/trainA` as they are, on their translations,
+and on those of `root/trainB`, and prints how many pictures of `root/testB` each of them reads: the
+lower bound, the figure, and the upper bound. File names begin with the digit: 7_00123.png.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lightning_gen.checkpoints import load_model
+from lightning_gen.metrics import classification_accuracy_score
+from lightning_gen.pictures import files_below, read_picture
+from lightning_gen.protocols import Translates
+from lightning_gen.types import Images, to_images, to_pixels
+
+CHUNK = 500  # pictures that are translated at once
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint")
+    parser.add_argument("--root", default="data/mnist2usps")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=10)
+    args = parser.parse_args()
+    model = load_model(args.checkpoint)
+    if not isinstance(model, Translates):
+        raise SystemExit(
+            f"{args.checkpoint} holds {type(model).__name__}, which translates nothing"
+        )
+    (a, of_a), (b, of_b), test = (
+        digits(Path(args.root) / part) for part in ("trainA", "trainB", "testB")
+    )
+    with torch.no_grad():
+        translated = torch.cat([model.translate(chunk, "AtoB") for chunk in a.split(CHUNK)])
+    taught = {
+        "source": (a, of_a),
+        "translated": (to_images(to_pixels(translated)), of_a),
+        "target": (b, of_b),
+    }
+    print("| taught by | accuracy |\n|---|---|")
+    for name, (x, labels) in taught.items():
+        scores = [
+            classification_accuracy_score(x, labels, *test, epochs=args.epochs, seed=seed)
+            for seed in range(args.seeds)
+        ]
+        print(f"| {name} | {', '.join(f'{score:.2%}' for score in scores)} |", flush=True)
+
+
+def digits(folder: Path) -> tuple[Images, Tensor]:
+    """All digits of a folder in random order (n, 1, h, w), and their labels (n,)."""
+    paths = list(map(Path, files_below(folder)))
+    order = torch.randperm(len(paths), generator=torch.Generator().manual_seed(0)).tolist()
+    x = torch.stack([torch.tensor(read_picture(paths[i], 1)) for i in order])
+    return to_images(x), torch.tensor([int(paths[i].name.split("_")[0]) for i in order])
+
+
+if __name__ == "__main__":
+    main()

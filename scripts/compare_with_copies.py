@@ -1,0 +1,50 @@
+"""How near translations are to the truth: `python scripts/compare_with_copies.py CHECKPOINT`.
+
+Prints PSNR (dB), SSIM and L1 of the translations of held-out pictures, and of the pictures as they
+are, the control that any translation must beat. The data are those of the training, its test split;
+of CycleGAN's, pictures at the same place must be true pairs. Further flags change the data.
+"""
+
+import argparse
+
+import torch
+
+from lightning_gen import CycleGAN, Pix2Pix
+from lightning_gen.checkpoints import load_model, read_checkpoint
+from lightning_gen.cli.sample import best_device
+from lightning_gen.datamodules import PairedImageDataModule, UnpairedImageDataModule
+from lightning_gen.models.translation import Likeness
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint")
+    parser.add_argument("--direction", choices=("AtoB", "BtoA"), help="of CycleGAN; AtoB")
+    args = parser.parse_args()
+    model = load_model(args.checkpoint).to(best_device())
+    if not isinstance(model, Pix2Pix | CycleGAN):
+        raise SystemExit(
+            f"{args.checkpoint} holds {type(model).__name__}, which translates nothing"
+        )
+    direction = args.direction or next(iter(model.translators))
+    settings = read_checkpoint(args.checkpoint)["datamodule_hyper_parameters"]
+    cls = PairedImageDataModule if isinstance(model, Pix2Pix) else UnpairedImageDataModule
+    data = cls(**settings)
+    data.setup("test")
+    print(f"| {len(data.test_dataloader())} batches | PSNR | SSIM | L1 |\n|---|---|---|---|")
+    for name, likeness in {"translated": Likeness(), "copied": Likeness()}.items():
+        likeness.to(model.device)
+        l1 = []
+        for batch in data.test_dataloader():
+            a, b = (data.on_after_batch_transfer(batch, 0)[x].to(model.device) for x in "AB")
+            source, truth = (a, b) if direction == "AtoB" else (b, a)
+            seen = model.translate(source, direction) if name == "translated" else source
+            l1 += [likeness(seen, truth)["l1"]] * len(a)
+        print(
+            f"| {name} | {likeness.psnr.compute():.2f} | {likeness.ssim.compute():.4f} "
+            f"| {torch.stack(l1).mean():.4f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
