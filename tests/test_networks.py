@@ -53,6 +53,16 @@ def test_channels_double_inwards_up_to_eight_times() -> None:
     assert [conv.out_channels for conv in convs] == [4, 8, 16, 32, 32, 32]
 
 
+@pytest.mark.parametrize("hidden", [0, 64])
+def test_a_hidden_layer_sees_whether_parts_go_together(hidden: int) -> None:
+    D = DCGANDiscriminator((1, 28, 28), 8, batch_norm=False, hidden=hidden).double()
+    x = torch.randn(1, 1, 28, 28, dtype=torch.double)
+    left, right = torch.zeros_like(x), torch.zeros_like(x)
+    left[..., :4], right[..., -4:] = 5, 5
+    together = D(x + left + right) - D(x + left) - D(x + right) + D(x)
+    assert (together.abs().item() > 1e-6) == bool(hidden)
+
+
 def test_dcgan_starts_from_its_paper_s_distribution() -> None:
     for network in (DCGANGenerator(100, (3, 32, 32), 32), DCGANDiscriminator((3, 32, 32), 32)):
         for module in network:

@@ -36,6 +36,7 @@ class ConditionalGAN(AdversarialModel):
         projection: whether D takes the inner product of the labels' embedding and its features
             (Miyato and Koyama, 2018) instead of seeing labels beside the pixels.
         width: channels of DCGAN's players next to the image.
+        hidden: units of a fully connected layer before DCGAN's D decides; 0 for none.
         batch_norm: whether DCGAN's D has batch norm; gradient penalties need it off.
         generator_widths: units of the MLP generator's hidden layers.
         discriminator_widths: units of the MLP discriminator's hidden layers.
@@ -62,6 +63,7 @@ class ConditionalGAN(AdversarialModel):
         embedding: int = 0,
         projection: bool = False,
         width: int = 64,
+        hidden: int = 0,
         batch_norm: bool = True,
         generator_widths: tuple[int, ...] = (1200, 1200),
         discriminator_widths: tuple[int, ...] = (240, 240),
@@ -85,7 +87,7 @@ class ConditionalGAN(AdversarialModel):
             generator_widths=min(generator_widths, default=1),
             discriminator_widths=min(discriminator_widths, default=1),
         )
-        require_at_least(0, embedding=embedding, dropout=dropout)
+        require_at_least(0, embedding=embedding, hidden=hidden, dropout=dropout)
         condition = embedding or num_classes
 
         def G() -> nn.Module:
@@ -99,7 +101,7 @@ class ConditionalGAN(AdversarialModel):
         def D() -> nn.Module:
             shape, seen = packed(image_shape, pack), 0 if projection else condition * pack
             D: nn.Sequential = (
-                DCGANDiscriminator(shape, width, seen, batch_norm, minibatch_std)
+                DCGANDiscriminator(shape, width, seen, batch_norm, minibatch_std, hidden)
                 if body == "dcgan"
                 else MLPDiscriminator(
                     shape, discriminator_widths, maxout, dropout, seen, minibatch_std

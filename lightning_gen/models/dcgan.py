@@ -24,6 +24,8 @@ class DCGAN(AdversarialModel):
             halve down to 4 to 7.
         latent_dim: entries of z ~ N(0, I).
         width: channels next to the image; they double with each halving, up to 8 times.
+        hidden: units of a fully connected layer before D's score, 1024 in the authors' code for
+            MNIST; the paper has none (sec. 3).
         batch_norm: whether D has batch norm, as in the paper; gradient penalties need it off.
         minibatch_std: whether D sees how much its batch varies (Karras et al., 2018).
         pack: images that D judges at once (PacGAN, Lin et al., 2018).
@@ -41,6 +43,7 @@ class DCGAN(AdversarialModel):
         image_shape: ImageShape,
         latent_dim: int = 100,
         width: int = 64,
+        hidden: int = 0,
         batch_norm: bool = True,
         minibatch_std: bool = False,
         pack: int = 1,
@@ -50,6 +53,7 @@ class DCGAN(AdversarialModel):
     ) -> None:
         image_shape = check_image_shape(image_shape)
         require_at_least(1, latent_dim=latent_dim, width=width, pack=pack)
+        require_at_least(0, hidden=hidden)
         players = own_players(
             generator,
             discriminator,
@@ -59,6 +63,7 @@ class DCGAN(AdversarialModel):
                 width,
                 batch_norm=batch_norm,
                 minibatch_std=minibatch_std,
+                hidden=hidden,
             ),
             latent_dim,
             image_shape,

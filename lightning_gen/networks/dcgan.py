@@ -52,7 +52,8 @@ class DCGANDiscriminator(nn.Sequential):
     """Images (b, c, h, w) to logits (b, 1): halve the size, double the channels, then decide.
 
     A condition (b, condition) stands beside the pixels as constant channels. Gradient penalties
-    demand a D without batch norm, whose scores depend on the whole batch.
+    demand a D without batch norm, whose scores depend on the whole batch. Without a `hidden` layer,
+    the score of a small image is a sum over its parts: D does not see whether they go together.
     """
 
     def __init__(
@@ -62,8 +63,10 @@ class DCGANDiscriminator(nn.Sequential):
         condition: int = 0,
         batch_norm: bool = True,
         minibatch_std: bool = False,
+        hidden: int = 0,
     ) -> None:
         (h, w), channels = _pyramid(image_shape, width)
+        features = (channels[-1] + minibatch_std) * h * w
         super().__init__(
             nn.Conv2d(image_shape[0] + condition, channels[0], 4, 2, 1),
             nn.LeakyReLU(0.2, inplace=True),
@@ -78,7 +81,8 @@ class DCGANDiscriminator(nn.Sequential):
             ),
             *([MinibatchStd()] if minibatch_std else []),
             nn.Flatten(),
-            nn.Linear((channels[-1] + minibatch_std) * h * w, 1),
+            *([nn.Linear(features, hidden), nn.LeakyReLU(0.2, inplace=True)] if hidden else []),
+            nn.Linear(hidden or features, 1),
         )
         _initialise(self)
 
