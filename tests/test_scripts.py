@@ -1,0 +1,64 @@
+"""Laws of the scripts that measure translations."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from lightning import Trainer
+from PIL import Image
+
+from lightning_gen import PairedImageDataModule, Pix2Pix
+from scripts import adapt_digits, compare_with_copies
+
+
+class Unchanged:
+    """Translates nothing at all."""
+
+    def translate(self, x: torch.Tensor, direction: str | None = None) -> torch.Tensor:
+        return x
+
+
+def table(text: str) -> dict[str, list[str]]:
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return {name: cells for name, *cells in rows}
+
+
+def test_an_unchanged_domain_teaches_what_it_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part, sign in {"trainA": -1, "trainB": 1, "testB": 1}.items():
+        (tmp_path / part).mkdir()
+        for i in range(60):  # the digit is where the light is, in A the shadow
+            pixels = np.random.default_rng(i).normal(128, 20, (32, 32))
+            pixels[:, i % 10 * 3 : i % 10 * 3 + 3] += 70 * sign
+            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / part / f"{i % 10}_{i}.png")
+    monkeypatch.setattr(adapt_digits, "load_model", lambda _: Unchanged())
+    monkeypatch.setattr(sys, "argv", ["", "some.ckpt", "--root", str(tmp_path), "--epochs", "20"])
+    adapt_digits.main()
+    read = table(capsys.readouterr().out)
+    assert read["translated"] == read["source"] != read["target"]
+    assert float(read["target"][0].strip("%")) > 50
+
+
+def test_copies_of_the_truth_have_no_error(
+    tmp_path: Path,
+    fit: Callable[..., Trainer],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for part in ("train", "test"):
+        (tmp_path / part).mkdir()
+        for i in range(2):
+            half = np.random.default_rng(i).integers(0, 256, (16, 16, 3), np.uint8)
+            Image.fromarray(np.hstack([half, half])).save(tmp_path / part / f"{i}.png")
+    model = Pix2Pix((3, 16, 16), levels=3, width=4, layers=1)
+    data = PairedImageDataModule(str(tmp_path), image_size=16, load_size=16)
+    fit(model, data, max_epochs=1).save_checkpoint(tmp_path / "a.ckpt")
+    monkeypatch.setattr(sys, "argv", ["", str(tmp_path / "a.ckpt")])
+    compare_with_copies.main()
+    told = table(capsys.readouterr().out)
+    assert told["copied"] == ["inf", "1.0000", "0.0000"]
+    assert float(told["translated"][2]) > 0.1
