@@ -155,7 +155,7 @@ def test_the_seed_alone_decides_the_points() -> None:
     assert len(torch.cat(parts).unique(dim=0)) == 2400
 
 
-@pytest.mark.filterwarnings("error:the first batch spans")
+@pytest.mark.filterwarnings("error:nothing in the first batch")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_gan_trains_on_points(kind: Any, fit: Any) -> None:
     data = GaussianMixtureDataModule(kind, n=512)

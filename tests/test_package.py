@@ -21,7 +21,8 @@ ALLOWED = {  # what the modules of a folder may import of the package, besides t
     "losses": {"types"},
     "networks": {"types", "errors", "files"},
     "models": FOUNDATION
-    | {"losses", "networks", "optimization", "checks", "checkpoints", "nonfinite", "strategies"},
+    | {"losses", "networks", "optimization"}
+    | {"batches", "checks", "checkpoints", "nonfinite", "strategies"},
     "datamodules": {"types", "errors", "mixtures", "pictures", "decoders"},
     "callbacks": {"types", "errors", "files", "protocols", "sampling", "tiling", "projection"},
     "metrics": {"types", "errors", "sampling", "protocols"},

@@ -446,3 +446,13 @@ def test_batches_that_do_not_fit_are_refused(fit: Fit) -> None:
     fit(model, pairs(), max_epochs=1)
     with pytest.raises(DataError, match="B's images have 1 channels"):
         fit(model, pairs(channels=(3, 1)))
+
+
+def test_a_bright_domain_beside_a_dark_one_is_no_mistake(
+    fit: Fit, recwarn: pytest.WarningsRecorder
+) -> None:
+    bright, dark = images(2, SHAPE).abs(), images(2, SHAPE)
+    fit(pix2pix(), DataLoader(StackDataset(A=dark, B=bright), batch_size=2), max_epochs=1)
+    assert not [seen for seen in recwarn if "2 * x - 1" in str(seen.message)]
+    with pytest.warns(UserWarning, match=r"2 \* x - 1"):
+        fit(pix2pix(), DataLoader(StackDataset(A=bright, B=bright), batch_size=2), max_epochs=1)

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 from torchmetrics import Metric
 
-from lightning_gen.checks import PairReader, check_image_shape, own_network
+from lightning_gen.batches import PairReader
+from lightning_gen.checks import check_image_shape, own_network
 from lightning_gen.errors import ArgumentError, require_at_least
 from lightning_gen.losses import Adversarial
 from lightning_gen.models.game import Game, Minibatch

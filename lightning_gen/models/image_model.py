@@ -10,8 +10,8 @@ from lightning import LightningModule
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from lightning_gen.batches import BatchReader, PairReader
 from lightning_gen.checkpoints import REPORTS_KEY, SEED_KEY, check_states, describe
-from lightning_gen.checks import BatchReader, PairReader
 from lightning_gen.errors import ArgumentError, DataError
 from lightning_gen.nonfinite import NonFiniteGuard
 from lightning_gen.optimization import OptimizerSettings

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from lightning_gen.checks import PairReader, check_image_shape, own_network
+from lightning_gen.batches import PairReader
+from lightning_gen.checks import check_image_shape, own_network
 from lightning_gen.errors import ArgumentError, DataError, require_at_least, require_one_of
 from lightning_gen.losses import Adversarial
 from lightning_gen.models.adversarial import AdversarialModel
