@@ -1,0 +1,143 @@
+"""Every program in the README and in docs/ runs as it stands; every command is one that exists."""
+
+import ast
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import lightning_gen
+from lightning_gen import catalog
+from lightning_gen.cli import main
+from lightning_gen.networks import UNetGenerator, save_reference_weights
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path(lightning_gen.__file__).parent
+EXEMPT = {"docs/results.md"}  # trains for hours; its recipes run in test_recipes.py and below
+DOCUMENTS = {
+    name: path.read_text(encoding="utf-8")
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    if (name := path.relative_to(ROOT).as_posix()) not in EXEMPT
+}
+FENCE = re.compile(r'^```(\w+)(?: title="([^"\n]*)")?\n(.*?)^```', flags=re.MULTILINE | re.DOTALL)
+BLOCKS = [(name, *block) for name, text in DOCUMENTS.items() for block in FENCE.findall(text)]
+COMMANDS = dict.fromkeys(  # each once, the README's quickstart first
+    line[line.index("python ") :].removeprefix("python ")
+    for _, language, _, block in BLOCKS
+    for line in block.splitlines()
+    if language == "bash" and "python " in line
+)
+PYTHON = [block for block in BLOCKS if block[1] == "python"]
+PROGRAMS = [(name, title, code) for name, _, title, code in PYTHON if "/" not in title]
+QUOTES = [(title, code) for _, _, title, code in PYTHON if "/" in title]
+ARGUMENTS = {  # of everything in the package
+    arg.arg
+    for path in PACKAGE.rglob("*.py")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    if isinstance(node, ast.arguments)
+    for arg in node.args + node.kwonlyargs
+}
+BRIEF = "--trainer.max_epochs 1 --trainer.limit_train_batches 2 --trainer.limit_val_batches 2"
+
+
+def pictures(folder: Path, n: int, size: tuple[int, int]) -> None:
+    folder.mkdir(parents=True)
+    for k in range(n):
+        Image.effect_noise(size, 50).convert("RGB").save(folder / f"{k}.png")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what commands ask for: checkpoints, pictures, the documents' own files."""
+    folder = tmp_path_factory.mktemp("docs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr("sys.argv", ["train.py"])
+        for command in ("fit --config quickstart", "fit --config vae-mnist"):
+            assert main([*shlex.split(command), *BRIEF.split()]) == 0
+    save_reference_weights(UNetGenerator(1, 3, levels=5, width=1), folder / "latest_net_G.pth")
+    (folder / "pictures").mkdir()
+    Image.new("L", (30, 20)).save(folder / "pictures" / "black.jpg")
+    for place in ("pairs/train", "domains/trainA", "domains/trainB"):
+        pictures(folder / place, 3, (80, 40))
+    for place in ("flowers/daisy", "flowers/rose"):
+        pictures(folder / place, 10, (40, 50))
+    for _, title, code in PROGRAMS:
+        if title:
+            (folder / title).write_text(code, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def there(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """In that folder, with trainings of two batches unless a program says otherwise."""
+    monkeypatch.chdir(trained)
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    monkeypatch.setattr("sys.path", list(sys.path))
+    for part in ("TRAIN", "VAL"):
+        monkeypatch.setenv(f"PL_TRAINER_LIMIT_{part}_BATCHES", "2")
+    return trained
+
+
+def arguments(command: str, folder: Path) -> list[str]:
+    """Those of a shortened command, with files in the place of their names."""
+    (checkpoint, *_) = folder.glob("runs/dcgan-mnist/*/checkpoints/last.ckpt")
+    (autoencoder, *_) = folder.glob("runs/vae-mnist/*/checkpoints/last.ckpt")
+    for name, path in {"CHECKPOINT": checkpoint, "AUTOENCODER": autoencoder}.items():
+        command = command.replace(name, str(path))
+    _, *args = shlex.split(command.replace("1000", "10"))
+    trains = args[0] == "fit" and not any("help" in arg for arg in args)
+    args += BRIEF.split() if trains or command.startswith("scripts/") else []
+    args += ["--trainer.limit_test_batches", "2"] if args[0] == "test" else []
+    if "--config" in args:
+        recipe = catalog.recipe(args[args.index("--config") + 1]).read_text()
+        if "MNISTDataModule" in recipe and "12k" not in recipe:  # nothing is downloaded here
+            args += ["--data.subset", "12k"]
+    return args
+
+
+def test_the_first_command_is_the_quickstart() -> None:
+    assert next(iter(COMMANDS)) == "train.py fit --config quickstart"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_runs(command: str, there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script, args = command.split()[0], arguments(command, there)
+    if "--trainer.devices" in args:  # Lightning starts the other process with this program's name
+        subprocess.run([sys.executable, str(ROOT / script), *args], check=True)
+    elif script == "train.py":
+        try:
+            assert main(args) == 0
+        except SystemExit as end:  # of a help page
+            assert not end.code
+    else:
+        monkeypatch.setattr("sys.argv", [script, *args])
+        runpy.run_path(str(ROOT / script), run_name="__main__")
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "code"), PROGRAMS, ids=[title or name for name, title, _ in PROGRAMS]
+)
+def test_every_program_runs(name: str, title: str, code: str, there: Path) -> None:
+    (run, *_) = there.glob("runs/dcgan-mnist/*")
+    code = code.replace("TIME", run.name)
+    exec(compile(code, title or name, "exec"), {"__name__": "__main__"})  # noqa: S102
+
+
+@pytest.mark.parametrize(("title", "code"), QUOTES, ids=[title for title, _ in QUOTES])
+def test_quotes_are_verbatim(title: str, code: str) -> None:
+    assert code in (PACKAGE.parent / title).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_and_flags_exist(name: str) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", DOCUMENTS[name])
+    assert not [link for link in links if not (ROOT / name).parent.joinpath(link).exists()]
+    flags = re.findall(r"--(?:model|data|grid|latents|density|ema|health)\.(\w+)", DOCUMENTS[name])
+    own = re.findall(r"(\w+): ", DOCUMENTS[name])  # arguments in the document's programs
+    assert set(flags) <= {*ARGUMENTS, *own, "help"}
