@@ -1,5 +1,7 @@
 """Laws of the command line: one command trains, mistakes are answered shortly and at once."""
 
+import csv
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -213,8 +215,12 @@ def test_an_old_config_in_the_way_does_no_harm(capsys: Any) -> None:
 
 
 def test_the_quickstart_recipe_trains(capsys: Any) -> None:
-    assert main(["fit", "--config", "quickstart", *BRIEF]) == 0
-    assert "Trained for 3 batches" in capsys.readouterr().out
+    assert main(["fit", "--config", "quickstart", *BRIEF, "--trainer.log_every_n_steps", "1"]) == 0
+    told = capsys.readouterr().out
+    assert "Trained for 3 batches" in told
+    for name in ("val/d/adversarial", "health/diversity"):
+        logged = [row[name] for row in csv.DictReader(only("runs/*/*/metrics.csv").open())]
+        assert re.search(rf"{name} +{float([x for x in logged if x][-1]):.4g}\n", told)
 
 
 @pytest.mark.parametrize("k", ["1", "2"])

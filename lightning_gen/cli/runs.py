@@ -5,7 +5,7 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -18,6 +18,7 @@ from lightning import Trainer
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from torch import Tensor
 
 from lightning_gen import __version__
 from lightning_gen.checkpoints import REPORTS_KEY, newest_checkpoint, read_checkpoint
@@ -26,6 +27,7 @@ from lightning_gen.files import whole
 from lightning_gen.protocols import Samples, Translates
 
 FOLDER_VARIABLE = "LIGHTNING_GEN_RUN_FOLDER"  # for the processes that Lightning starts besides
+DIVERSITY = "health/diversity"  # of a game's samples, as a share of the data's
 LOGGERS: dict[str, tuple[str, dict[str, Any]]] = {
     "csv": ("CSVLogger", {"name": "", "version": "", "flush_logs_every_n_steps": 1}),
     "tensorboard": ("TensorBoardLogger", {"name": "", "version": ""}),
@@ -198,8 +200,12 @@ def keep_rows(logger: CSVLogger, checkpoint: str) -> None:
     copy.unlink(missing_ok=True)
 
 
-def summary(folder: Path, checkpoint: Path | None, model: object) -> str:
-    """Where a finished training left what, and the command that draws more."""
+def summary(
+    folder: Path, checkpoint: Path | None, model: object, metrics: Mapping[str, Tensor]
+) -> str:
+    """What a finished training reached, where it left what, and the command that draws more."""
+    reached = [name for name in metrics if name.startswith("val/") or name == DIVERSITY]
+    width = max(map(len, ["loss curves", *reached])) + 2
     grids = {
         path.parent.name: path
         for path in sorted(folder.glob("images/*/*.png"), key=os.path.getmtime)
@@ -215,7 +221,8 @@ def summary(folder: Path, checkpoint: Path | None, model: object) -> str:
         "metrics": folder / "metrics.csv",
         "checkpoint": checkpoint,
     }
-    lines = [f"  {name:17}{path}" for name, path in places.items() if path and path.exists()]
+    lines = [f"  {name:{width}}{metrics[name]:.4g}" for name in reached]
+    lines += [f"  {name:{width}}{path}" for name, path in places.items() if path and path.exists()]
     command = _command(model)
     if checkpoint and checkpoint.exists() and command and "density" not in grids:
         program = "python train.py" if sys.argv[0].endswith(".py") else "lightning-gen"

@@ -206,7 +206,8 @@ class TrainingCLI(LightningCLI):
             time = runs.duration(monotonic() - self.started)
             print(f"\nTrained for {self.trainer.global_step:,} batches in {time}.")
             checkpoint = runs.relative(saved[0]) if saved else None
-            print(runs.summary(self.folder, checkpoint, self.model))
+            metrics = self.trainer.callback_metrics
+            print(runs.summary(self.folder, checkpoint, self.model, metrics))
 
     def before_predict(self) -> None:
         """Refuse several processes, each of which would hold a share of the answers."""
