@@ -214,6 +214,15 @@ def test_an_old_config_in_the_way_does_no_harm(capsys: Any) -> None:
     assert Path("config.yaml").read_text() == "not: ours"
 
 
+def test_one_batch_is_not_all_batches(capsys: Any) -> None:
+    args = ["--trainer.limit_val_batches", "1", "--trainer.limit_test_batches", "0.5"]
+    with pytest.raises(SystemExit):
+        main([*FIT, *args, "--print_config"])
+    config = yaml.safe_load(capsys.readouterr().out)["trainer"]
+    assert isinstance(config["limit_val_batches"], int)
+    assert config["limit_test_batches"] == 0.5
+
+
 def test_the_quickstart_recipe_trains(capsys: Any) -> None:
     assert main(["fit", "--config", "quickstart", *BRIEF, "--trainer.log_every_n_steps", "1"]) == 0
     told = capsys.readouterr().out

@@ -49,6 +49,10 @@ class TrainingCLI(LightningCLI):
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         """Every mistake is an exception, and no flag may be abbreviated."""
+        hints = Trainer.__init__.__annotations__
+        for name, hint in hints.items():  # typing's cache may give Lightning float before int ...
+            if hint == (int | float | None):
+                hints[name] = int | float | None  # ... and limit_val_batches=1 would be all batches
         return super().init_parser(**kwargs, exit_on_error=False, allow_abbrev=False)
 
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
