@@ -66,8 +66,22 @@ def compare(
     Raises:
         DataError: there is no comparison for this data, or the samples have another shape.
     """
+    raise _incomparable(data)
+
+
+def require_comparable(data: LightningDataModule) -> None:
+    """Refuse data that `compare` has no comparison for.
+
+    Raises:
+        DataError: they are such.
+    """
+    if compare.dispatch(type(data)) is compare.dispatch(object):
+        raise _incomparable(data)
+
+
+def _incomparable(data: LightningDataModule) -> DataError:
     known = ", ".join(cls.__name__ for cls in compare.registry if cls is not object)
-    raise DataError(f"samples cannot be compared with {type(data).__name__}, only with {known}")
+    return DataError(f"samples cannot be compared with {type(data).__name__}, only with {known}")
 
 
 @compare.register

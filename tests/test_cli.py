@@ -1,6 +1,7 @@
 """Laws of the command line: one command trains, mistakes are answered shortly and at once."""
 
 import csv
+import json
 import re
 import subprocess
 import sys
@@ -227,6 +228,9 @@ def test_the_quickstart_recipe_trains(capsys: Any) -> None:
     assert main(["fit", "--config", "quickstart", *BRIEF, "--trainer.log_every_n_steps", "1"]) == 0
     told = capsys.readouterr().out
     assert "Trained for 3 batches" in told
+    figures = json.loads(only("runs/*/*/evaluation.json").read_text())["samples"]
+    for name, value in figures.items():
+        assert re.search(rf"{re.escape(name)} +{value:.4g} ", told)
     for name in ("val/d/adversarial", "health/diversity"):
         logged = [row[name] for row in csv.DictReader(only("runs/*/*/metrics.csv").open())]
         assert re.search(rf"{name} +{float([x for x in logged if x][-1]):.4g}\n", told)

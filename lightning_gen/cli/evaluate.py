@@ -16,8 +16,8 @@ from lightning_gen import __version__, catalog
 from lightning_gen.checkpoints import load_model, read_checkpoint
 from lightning_gen.cli.messages import flagged
 from lightning_gen.cli.sample import CHUNK, best_device, draw, own_class
-from lightning_gen.errors import CheckpointError, UserError, require_at_least
-from lightning_gen.evaluation import CLOSEST, Comparison, compare
+from lightning_gen.errors import UserError, require_at_least
+from lightning_gen.evaluation import CLOSEST, Comparison, compare, require_comparable
 from lightning_gen.files import whole
 from lightning_gen.protocols import Conditional, Samples
 from lightning_gen.types import Labels, to_pixels
@@ -60,24 +60,38 @@ def evaluate(
     """
     require_at_least(FEWEST, n=n)
     require_at_least(0, seed=seed)
-    paths = _paths(checkpoint, out, force)
-    drawn = load_model(checkpoint, own_class(model)).to(device or best_device())
-    x, labels = _samples(drawn, n, seed, cas)
+    target = _target(checkpoint, out, force)
+    trained = load_model(checkpoint, own_class(model)).to(device or best_device())
+    require_samples(trained, data, cas)
     data.prepare_data()
     data.setup("fit")
+    report(checkpoint, trained, data, target, n, seed, cas)
+
+
+def report(
+    checkpoint: str,
+    model: LightningModule,
+    data: LightningDataModule,
+    target: Path,
+    n: int,
+    seed: int = 0,
+    cas: bool = False,
+) -> None:
+    """Draw from a model, compare, print, and write the file and its picture; see `evaluate`."""
+    x, labels = _samples(model, n, seed)
     result = compare(data, x, labels, cas, seed)
     facts = {
         "checkpoint": checkpoint,
-        "model": type(drawn).__name__,
+        "model": type(model).__name__,
         "data": {"class": type(data).__name__, **data.hparams},
         "n": n,
         "seed": seed,
         "lightning_gen": __version__,
     }
-    _write(*paths, facts, result)
+    _write(target, facts, result)
     print(f"{n} samples of {facts['model']}, and real images in their place:")
     print(_table(result))
-    print(paths[0])
+    print(target)
 
 
 def run(args: list[str]) -> None:
@@ -110,35 +124,52 @@ def _trained_on(checkpoint: str | None = None) -> dict[str, Any]:
     return {"class_path": "MNISTDataModule"}
 
 
-def _paths(checkpoint: str, out: str | None, force: bool) -> tuple[Path, Path]:
+def _target(checkpoint: str, out: str | None, force: bool) -> Path:
     source = Path(checkpoint)
     target = Path(out) if out else source.with_name(f"{source.stem}-evaluation.json")
     if target.suffix != ".json":
         raise UserError(f"--out {target} must end in .json")
-    picture = target.with_name(f"{target.stem}-neighbours.png")
-    for path in (target, picture):
+    for path in (target, _picture(target)):
         if path.exists() and not force:
             raise UserError(f"{path} exists: choose another --out, or --force true to replace it")
-    return target, picture
+    return target
 
 
-def _samples(model: LightningModule, n: int, seed: int, cas: bool) -> tuple[Tensor, Labels | None]:
-    """Samples (n, ...) and, of a conditional model, what they are meant to show: all in turn."""
+def _picture(target: Path) -> Path:
+    return target.with_name(f"{target.stem}-neighbours.png")
+
+
+def require_samples(model: object, data: LightningDataModule, cas: bool = False) -> None:
+    """Refuse a model whose samples cannot be compared with the data.
+
+    Raises:
+        UserError: it draws none, or none of a class for `cas`; or there is no comparison.
+    """
+    require_comparable(data)
     name = type(model).__name__
     if not isinstance(model, Samples):
-        raise CheckpointError(f"the checkpoint holds {name}, which cannot draw")
-    classes = model.num_classes if isinstance(model, Conditional) else 0
-    if cas and not classes:
+        raise UserError(f"{name} draws no samples that could be compared")
+    if cas and not _classes(model):
         raise UserError(f"--cas is for conditional models: {name} draws without labels")
+
+
+def _classes(model: object) -> int:
+    """How many a conditional model has; 0 of any other."""
+    return model.num_classes if isinstance(model, Conditional) else 0
+
+
+def _samples(model: Any, n: int, seed: int) -> tuple[Tensor, Labels | None]:
+    """Samples (n, ...) and, of a conditional model, what they are meant to show: all in turn."""
+    classes = _classes(model)
     chunks = draw(model, n, seed, classes)
     x = torch.cat(list(tqdm(chunks, total=-(-n // CHUNK), disable=not sys.stderr.isatty())))
     return x.float(), torch.arange(n, device=x.device) % classes if classes else None
 
 
-def _write(target: Path, picture: Path, facts: dict[str, Any], result: Comparison) -> None:
+def _write(target: Path, facts: dict[str, Any], result: Comparison) -> None:
     figures = {"samples": result.samples, "real": result.real}
     if result.neighbours is not None:
-        with whole(picture) as path:
+        with whole(_picture(target)) as path:
             save_image(make_grid(to_pixels(result.neighbours).cpu(), CLOSEST) / 255, path)
     with whole(target) as path:
         path.write_text(json.dumps(facts | result.facts | figures, indent=2) + "\n")

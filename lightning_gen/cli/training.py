@@ -32,6 +32,7 @@ from lightning_gen.callbacks import (
 )
 from lightning_gen.checkpoints import WholeCheckpointIO
 from lightning_gen.cli import runs
+from lightning_gen.cli.evaluate import FEWEST, report, require_samples
 from lightning_gen.cli.messages import flagged, hush
 from lightning_gen.cli.names import gives
 from lightning_gen.errors import ArgumentError, UserError
@@ -72,6 +73,12 @@ class TrainingCLI(LightningCLI):
             type=Literal["csv", "tensorboard", "wandb"],
             default="csv",
             help="Where metrics go; --trainer.logger takes any logger of Lightning's instead.",
+        )
+        parser.add_argument(
+            "--evaluate",
+            type=int,
+            default=0,
+            help="Samples that are compared with test images after the training; 0 for none.",
         )
         parser.add_lightning_class_args(ImageGrid, "grid")
         parser.add_lightning_class_args(LossCurves, "curves")
@@ -195,6 +202,10 @@ class TrainingCLI(LightningCLI):
 
     def before_fit(self) -> None:
         """Let the loggers know what their run is, beside the arguments of model and data."""
+        if n := self.config.fit.evaluate:
+            if n < FEWEST:
+                raise UserError(f"--evaluate must be 0, or at least {FEWEST}, but is {n}")
+            require_samples(self.model, self.datamodule)
         facts = runs.facts(self.config[self.subcommand])
         for logger in self.trainer.loggers:
             logger.log_hyperparams(facts)
@@ -212,6 +223,9 @@ class TrainingCLI(LightningCLI):
             checkpoint = runs.relative(saved[0]) if saved else None
             metrics = self.trainer.callback_metrics
             print(runs.summary(self.folder, checkpoint, self.model, metrics))
+            if n := self.config.fit.evaluate:
+                target = runs.relative(self.folder / "evaluation.json")
+                report(str(checkpoint), self.model, self.datamodule, target, n)
 
     def before_predict(self) -> None:
         """Refuse several processes, each of which would hold a share of the answers."""

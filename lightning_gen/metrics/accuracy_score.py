@@ -8,15 +8,15 @@ from torch.nn.functional import cross_entropy
 
 from lightning_gen.errors import require_at_least
 from lightning_gen.sampling import evaluating, seed_noise
-from lightning_gen.types import Images, Labels
+from lightning_gen.types import Images, Labels, OtherImages, OtherLabels
 
 HELD_OUT = 0.1  # share of the images by which the epoch is chosen ...
 MOST_HELD_OUT = 5000  # ... and their largest number
 
 
 def classification_accuracy_score(
-    train: Images,
-    train_labels: Labels,
+    train: OtherImages,
+    train_labels: OtherLabels,
     x: Images,
     labels: Labels,
     num_classes: int = 10,

@@ -10,7 +10,7 @@ from lightning_gen.metrics.classes import ClassHistogram, class_divergence
 from lightning_gen.metrics.digits import DigitClassifier
 from lightning_gen.metrics.distances import frechet_distance, kernel_distance, prdc
 from lightning_gen.metrics.neighbours import nearest_images, nearest_neighbour_error
-from lightning_gen.types import Images, Labels, Latents
+from lightning_gen.types import Images, Labels, Latents, OtherImages, OtherLabels
 
 CHUNK = 500  # images that the judge looks at at once
 QUANTILES = {"min": 0.0, "q01": 0.01, "median": 0.5}
@@ -61,7 +61,7 @@ def class_figures(digits: Digits, test: Digits) -> Figures:
 
 
 def label_figures(
-    digits: Digits, labels: Labels, test: Digits, test_labels: Labels, cas: bool, seed: int = 0
+    digits: Digits, labels: Labels, test: Digits, test_labels: OtherLabels, cas: bool, seed: int = 0
 ) -> Figures:
     """Whether digits show what they should, and what a classifier learns from them.
 
@@ -83,7 +83,7 @@ def label_figures(
     return figures
 
 
-def memorisation(x: Images, train: Images) -> tuple[Figures, Tensor]:
+def memorisation(x: Images, train: OtherImages) -> tuple[Figures, Tensor]:
     """Distances of images to their nearest training image, to be read beside those of real ones.
 
     Returns:

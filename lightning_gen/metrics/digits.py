@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load
-from torch import nn
+from torch import Tensor, nn
 
 from lightning_gen.errors import DataError
 from lightning_gen.types import Images, Labels, Latents, Logits, to_unit
@@ -66,7 +66,7 @@ class DigitClassifier(nn.Module):
 class Center(nn.Module):
     """Images (b, 1, h, w) in [-1, 1] to intensities, without the border of 32 x 32 pixels."""
 
-    def forward(self, x: Images) -> Images:
+    def forward(self, x: Images) -> Tensor:
         """(b, 1, 28, 28) in [0, 1]."""
         border = (x.shape[-1] - SIDE) // 2
         if x.shape[1:] != (1, SIDE + 2 * border, SIDE + 2 * border) or border not in (0, 2):
@@ -100,7 +100,7 @@ def load_digit_classifier() -> DigitClassifier:
     return judge.eval().requires_grad_(False)
 
 
-def _channels(x: Images) -> Images:
+def _channels(x: Images) -> Tensor:
     return x.flatten(0, 1).unsqueeze(1)  # (b, c, h, w) -> (b c, 1, h, w)
 
 

@@ -5,6 +5,7 @@ extractor and the number of images: all of them depend on both.
 """
 
 import warnings
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,13 +15,13 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from lightning_gen.errors import require_at_least
 from lightning_gen.sampling import seed_noise
-from lightning_gen.types import Latents
+from lightning_gen.types import Latents, OtherLatents
 
 SUBSETS, SUBSET_SIZE = 100, 1000  # of the kernel distance: Binkowski et al. (2018), sec. 4
 CHUNK = 500  # rows of a matrix of distances that are made at once
 
 
-def frechet_distance(real: Latents, generated: Latents) -> float:
+def frechet_distance(real: Latents, generated: OtherLatents) -> float:
     """Squared distance of the Gaussians with these features' means and covariances, 0 or more.
 
     Heusel et al. (2017), https://arxiv.org/abs/1706.08500; by torchmetrics, in double precision.
@@ -32,7 +33,7 @@ def frechet_distance(real: Latents, generated: Latents) -> float:
     return _compare(metric, real, generated).item()
 
 
-def kernel_distance(real: Latents, generated: Latents, seed: int = 0) -> float:
+def kernel_distance(real: Latents, generated: OtherLatents, seed: int = 0) -> float:
     """Squared maximum mean discrepancy with a cubic kernel, 0 on average where nothing differs.
 
     Binkowski et al. (2018), https://arxiv.org/abs/1801.01401; by torchmetrics, in double
@@ -52,13 +53,13 @@ def kernel_distance(real: Latents, generated: Latents, seed: int = 0) -> float:
         return _compare(metric, real, generated)[0].item()
 
 
-def _compare(metric: Metric, real: Latents, generated: Latents) -> Tensor:
+def _compare(metric: Metric, real: Latents, generated: OtherLatents) -> Any:
     metric.update(real.double(), real=True)
     metric.update(generated.double(), real=False)
     return metric.compute()
 
 
-def prdc(real: Latents, generated: Latents, k: int = 5) -> dict[str, float]:
+def prdc(real: Latents, generated: OtherLatents, k: int = 5) -> dict[str, float]:
     """Precision, recall, density and coverage, by balls that reach to the k-th neighbour.
 
     Precision is the share of generated images in the ball of some real one, recall the share of

@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor
 
-from lightning_gen.types import Images, Labels, to_unit
+from lightning_gen.types import Images, Labels, OtherImages, OtherLabels, to_unit
 
 CHUNK = 250  # images that are compared with all others at once
 CANDIDATES = 4  # looked at again: products of matrices round, and would not see that images agree
 
 
-def nearest_images(x: Images, others: Images) -> tuple[Tensor, Tensor]:
+def nearest_images(x: Images, others: OtherImages) -> tuple[Tensor, Tensor]:
     """Distances (n,) of images to the nearest of the others, and its place (n,) among them.
 
     Every one is compared with every other: 10,000 with 50,000 digits take 10 s of one core.
@@ -33,7 +33,7 @@ def nearest_images(x: Images, others: Images) -> tuple[Tensor, Tensor]:
 
 
 def nearest_neighbour_error(
-    train: Images, train_labels: Labels, x: Images, labels: Labels
+    train: OtherImages, train_labels: OtherLabels, x: Images, labels: Labels
 ) -> float:
     """Share of images x whose nearest training image has another label, in [0, 1].
 
