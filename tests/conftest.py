@@ -17,6 +17,7 @@ import tests.typecheck  # noqa: F401 -- the hook below names it
 
 with install_import_hook("lightning_gen", "tests.typecheck.check"):
     import lightning_gen.callbacks
+    import lightning_gen.cli.evaluate
     import lightning_gen.cli.sample
     import lightning_gen.cli.training  # noqa: F401
     from lightning_gen import DCGAN, GAN

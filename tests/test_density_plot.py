@@ -214,8 +214,20 @@ def test_the_command_line_draws_points_by_itself(
     (folder,) = tmp_path.glob("runs/gan-gaussianmixture/*")
     assert frames(folder) == ["density.gif", "step-00000002.png", "step-00000003.png"]
     assert {path.name for path in (folder / "images").iterdir()} == {"density"}
-    said = capsys.readouterr().out
-    assert "density.gif" in said
-    assert "Draw more samples" not in said
+    assert "density.gif" in capsys.readouterr().out
     assert main(["sample", str(folder / "checkpoints" / "last.ckpt")]) == 2
     assert "draws points" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("every", ["0", "1"])
+def test_nothing_is_offered_that_points_refuse(
+    every: str, tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    monkeypatch.setenv(FOLDER_VARIABLE, "")
+    flags = ["--data.n", "300", "--trainer.max_epochs", "1", "--density.every_n_epochs", every]
+    assert main(["fit", "--model", "GAN", "--data", "GaussianMixtureDataModule", *flags]) == 0
+    said = capsys.readouterr().out
+    assert "last.ckpt" in said
+    assert "Draw more samples" not in said

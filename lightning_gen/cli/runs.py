@@ -24,6 +24,7 @@ from lightning_gen import __version__
 from lightning_gen.checkpoints import REPORTS_KEY, newest_checkpoint, read_checkpoint
 from lightning_gen.errors import CheckpointError, UserError
 from lightning_gen.files import whole
+from lightning_gen.models.image_model import ImageModel
 from lightning_gen.protocols import Samples, Translates
 
 FOLDER_VARIABLE = "LIGHTNING_GEN_RUN_FOLDER"  # for the processes that Lightning starts besides
@@ -224,7 +225,7 @@ def summary(
     lines = [f"  {name:{width}}{metrics[name]:.4g}" for name in reached]
     lines += [f"  {name:{width}}{path}" for name, path in places.items() if path and path.exists()]
     command = _command(model)
-    if checkpoint and checkpoint.exists() and command and "density" not in grids:
+    if checkpoint and checkpoint.exists() and command:
         program = "python train.py" if sys.argv[0].endswith(".py") else "lightning-gen"
         task, name, rest = command
         lines += [f"{task}:", f"  {program} {name} {shlex.quote(str(checkpoint))} {rest}"]
@@ -235,7 +236,8 @@ def _command(model: object) -> tuple[str, str, str] | None:
     """What comes next for a model that is trained: the task, its command, and the arguments."""
     if isinstance(model, Translates):
         return "Translate pictures", "translate", "PICTURES"
-    if isinstance(model, Samples):
+    points = isinstance(model, ImageModel) and model.image_shape[1:] == (1, 1)
+    if isinstance(model, Samples) and not points:
         return "Draw more samples", "sample", "--n 100"
     return None
 

@@ -32,7 +32,6 @@ from lightning_gen.callbacks import (
 )
 from lightning_gen.checkpoints import WholeCheckpointIO
 from lightning_gen.cli import runs
-from lightning_gen.cli.evaluate import FEWEST, report, require_samples
 from lightning_gen.cli.messages import flagged, hush
 from lightning_gen.cli.names import gives
 from lightning_gen.errors import ArgumentError, UserError
@@ -203,6 +202,8 @@ class TrainingCLI(LightningCLI):
     def before_fit(self) -> None:
         """Let the loggers know what their run is, beside the arguments of model and data."""
         if n := self.config.fit.evaluate:
+            from lightning_gen.cli.evaluate import FEWEST, require_samples  # slow to import
+
             if n < FEWEST:
                 raise UserError(f"--evaluate must be 0, or at least {FEWEST}, but is {n}")
             require_samples(self.model, self.datamodule)
@@ -224,6 +225,8 @@ class TrainingCLI(LightningCLI):
             metrics = self.trainer.callback_metrics
             print(runs.summary(self.folder, checkpoint, self.model, metrics))
             if n := self.config.fit.evaluate:
+                from lightning_gen.cli.evaluate import report
+
                 target = runs.relative(self.folder / "evaluation.json")
                 report(str(checkpoint), self.model, self.datamodule, target, n)
 
