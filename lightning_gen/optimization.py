@@ -12,6 +12,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrizations import _SpectralNorm
+from torch.nn.utils.parametrize import cached
 from torch.optim import SGD, Adadelta, Adam, Optimizer, RMSprop
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, PolynomialLR
 
@@ -56,7 +57,8 @@ def descend(
     with model.toggled_optimizer(optimizer), _statistics_kept(resting):
         optimizer.zero_grad()
         for chunk in chunks:
-            named = terms(*chunk)
+            with cached():  # D's normalised weights are the same for real images and fakes
+                named = terms(*chunk)
             loss = reduce(add, named.values())
             model.manual_backward(loss if len(chunks) == 1 else loss / len(chunks))
             for name, term in {**named, "loss": loss}.items():

@@ -8,6 +8,7 @@ import pytest
 import torch
 from lightning import Trainer
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import _SpectralNorm
 
 from lightning_gen import GAN, GaussianMixtureDataModule
 from lightning_gen.errors import ArgumentError
@@ -129,6 +130,19 @@ def test_a_resting_d_keeps_its_power_iteration(fit: Fit) -> None:
         max_epochs=1,
     )
     assert seen == [True] * 4
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_chunk_of_a_descent_normalises_each_weight_once(fit: Fit, accumulate: int) -> None:
+    model = small_gan(spectral_norm=True, accumulate=accumulate)
+    norms = [m for m in model.modules() if isinstance(m, _SpectralNorm)]
+    calls = []
+    for norm in norms:
+        norm.register_forward_hook(lambda *_: calls.append(model.trainer.global_step))
+    fit(model, max_epochs=1, limit_val_batches=0)
+    steps, players = 4 // accumulate, 2
+    assert len(calls) == len(norms) * players * accumulate * steps
+    assert len(norms) == 2
 
 
 def test_clipped_weights_stay_within_the_bound(fit: Fit) -> None:
