@@ -22,7 +22,7 @@ ALLOWED = {  # what the modules of a folder may import of the package, besides t
     "networks": {"types", "errors", "files"},
     "models": FOUNDATION
     | {"losses", "networks", "optimization"}
-    | {"batches", "checks", "checkpoints", "nonfinite", "strategies"},
+    | {"batches", "checks", "checkpoints", "memory", "nonfinite", "strategies"},
     "datamodules": {"types", "errors", "mixtures", "pictures", "decoders"},
     "callbacks": {"types", "errors", "files", "protocols", "sampling", "tiling", "projection"},
     "metrics": {"types", "errors", "sampling", "protocols"},

@@ -13,6 +13,7 @@ from torch.nn.functional import one_hot
 from lightning_gen.batches import BatchReader, PairReader
 from lightning_gen.checkpoints import REPORTS_KEY, SEED_KEY, check_states, describe
 from lightning_gen.errors import ArgumentError, DataError
+from lightning_gen.memory import keep_freed_memory
 from lightning_gen.nonfinite import NonFiniteGuard
 from lightning_gen.optimization import OptimizerSettings
 from lightning_gen.sampling import derive_seed, seed_noise
@@ -74,6 +75,7 @@ class ImageModel(LightningModule, ABC):
             # Lightning's import turns this check on; on a machine without NVIDIA's libraries it
             # searches for them at every optimizer step
             os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
+            keep_freed_memory()
         if self.trainer.ckpt_path is None:
             self.seed = self.trainer.strategy.broadcast(torch.initial_seed())
 
