@@ -134,8 +134,10 @@ def test_the_clean_image_is_the_target_unless_a_flag_says_otherwise() -> None:
     black = torch.full_like(x, -1)
     made = model.reconstruct(black)
     assert torch.allclose(model.terms(x)["reconstruction"], mse_loss(made, x) / 4, rtol=1e-4)
-    model.noisy_target = True
-    assert torch.allclose(model.terms(x)["reconstruction"], mse_loss(made, black) / 4, rtol=1e-4)
+    model.noisy_target, model.sparsity = True, 2.0
+    terms = model.terms(x)
+    assert torch.allclose(terms["reconstruction"], mse_loss(made, black) / 4, rtol=1e-4)
+    assert torch.allclose(terms["sparsity"], 2 * model.encode(black).abs().sum(1).mean())
 
 
 @pytest.mark.parametrize("body", ["tied", "mlp"])

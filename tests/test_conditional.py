@@ -24,6 +24,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "embedded": {"embedding": 3},
     "projection": {"projection": True},
     "mlp-projection": {"body": "mlp", "projection": True},
+    "spectral": {"projection": True, "batch_norm": False, "spectral_norm": True},
     "packed": {"pack": 2, "embedding": 3},
     "packed-projection": {"pack": 2, "projection": True, "minibatch_std": True},
 }

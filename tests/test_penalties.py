@@ -91,6 +91,18 @@ def test_a_packed_score_has_one_gradient() -> None:
     assert torch.allclose(model.discriminator_terms(x, ())["r1"], by_hand)
 
 
+def test_images_that_fill_no_pack_are_left_out(fit: Fit) -> None:
+    model, x = small_gan(pack=3, dropout=0.0, r1=2.0, gradient_penalty=1.0), images(8)
+    torch.manual_seed(0)
+    rest = model.discriminator_terms(*model.whole_packs(x, ()))
+    torch.manual_seed(0)
+    without = model.discriminator_terms(x[:6], ())
+    assert all(torch.equal(rest[name], without[name]) for name in without)
+    fit(model, max_epochs=1)
+    with pytest.raises(ArgumentError, match="pack is 9, but the batch has 8 images"):
+        fit(small_gan(pack=9))
+
+
 def test_packing_joins_neighbours_and_drops_the_rest() -> None:
     x = torch.arange(7.0).view(7, 1, 1, 1).expand(7, 2, 3, 3)
     packed = pack(x, 3)
@@ -189,6 +201,11 @@ def test_instance_noise_falls_to_nothing(fit: Fit) -> None:
     assert torch.equal(model.score(images()), model.score(images()))
 
 
+def test_instance_noise_needs_an_end(fit: Fit) -> None:
+    with pytest.raises(ArgumentError, match="instance_noise needs a training that ends"):
+        fit(small_gan(instance_noise=0.2), max_epochs=-1)
+
+
 def test_minibatch_std_sees_how_much_a_batch_varies() -> None:
     layer = MinibatchStd()
     x = torch.randn(1000, 3, 4, 4)
@@ -223,6 +240,8 @@ def test_augmentations_change_every_image_and_pass_gradients(kind: Any) -> None:
         ({"adversarial": "hinge", "label_smoothing": 0.1}, "label_smoothing"),
         ({"r1": -1.0}, "r1"),
         ({"pack": 0}, "pack"),
+        ({"dropout": 1.5}, "dropout"),
+        ({"discriminator_widths": (0,)}, "discriminator_widths"),
         ({"instance_noise": -0.1}, "instance_noise"),
     ],
 )

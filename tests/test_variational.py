@@ -15,6 +15,12 @@ from tests.test_autoencoders import SMALL
 Fit = Callable[..., Trainer]
 
 
+def test_iwae_has_no_kl_term_to_weigh() -> None:
+    assert not {"beta", "kl_warmup", "free_bits"} & set(IWAE(SHAPE, **SMALL).hparams)
+    with pytest.raises(TypeError, match="beta"):
+        IWAE(SHAPE, beta=2.0, **SMALL)
+
+
 def test_the_elbo_is_in_nats_per_image_and_the_same_everywhere(fit: Fit) -> None:
     model = VAE(SHAPE, beta=4.0, kl_warmup=100.0, free_bits=0.5, lr=0.0, **SMALL)
     trainer = fit(model, max_epochs=1, val=loader())

@@ -49,7 +49,7 @@ class DigitPairsDataModule(TensorDataModule):
         paired: whether a training batch holds pairs; otherwise its images of A and B are made of
             different digits.
         batch_size: images of each domain per batch and process.
-        image_size: height and width.
+        image_size: height and width, at least 28.
         seed: of the split and of the order of the training images.
         num_workers: loader processes; 0 is fastest, since the images are in memory.
 
@@ -70,7 +70,6 @@ class DigitPairsDataModule(TensorDataModule):
     ) -> None:
         super().__init__(batch_size, num_workers, seed)
         require_one_of(("colour", "ink"), kind=kind)
-        require_at_least(1, batch_size=batch_size)
         require_at_least(28, image_size=image_size)
         self.draw = in_colour if kind == "colour" else in_ink
         self.paired, self.image_shape = paired, (3, image_size, image_size)

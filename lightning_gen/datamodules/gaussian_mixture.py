@@ -48,9 +48,7 @@ class GaussianMixtureDataModule(TensorDataModule):
     ) -> None:
         super().__init__(batch_size, num_workers, seed)
         require_one_of(tuple(DEFAULTS), kind=kind)
-        require_at_least(1, batch_size=batch_size)
         require_at_least(max(10, batch_size), n=n)
-        require_at_least(0, seed=seed, num_workers=num_workers)
         self.mixture = make_mixture(kind, modes, sigma, seed)
         self.means, self.weights = self.mixture.means, self.mixture.weights
         self.sigma, self.n = self.mixture.sigma, n

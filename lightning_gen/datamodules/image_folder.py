@@ -65,8 +65,8 @@ class ImageFolderDataModule(TensorDataModule):
         num_workers: int = 0,
     ) -> None:
         super().__init__(batch_size, num_workers, seed)
-        require_at_least(1, batch_size=batch_size, image_size=image_size)
-        require_at_least(0, val_split=val_split, memory=memory, num_workers=num_workers, seed=seed)
+        require_at_least(1, image_size=image_size)
+        require_at_least(0, val_split=val_split, memory=memory)
         require_one_of(("center", "random"), crop=crop)
         if channels not in (1, 3):
             raise ArgumentError("channels", f"must be 1 or 3, but is {channels}")

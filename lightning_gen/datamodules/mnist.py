@@ -56,8 +56,7 @@ class MNISTDataModule(TensorDataModule):
         num_workers: int = 0,
     ) -> None:
         super().__init__(batch_size, num_workers, seed)
-        require_at_least(1, batch_size=batch_size)
-        require_at_least(0, val_split=val_split, num_workers=num_workers, seed=seed)
+        require_at_least(0, val_split=val_split)
         require_one_of(("full", "12k"), subset=subset)
         if image_size not in (28, 32):
             raise ArgumentError("image_size", f"must be 28 or 32, but is {image_size}")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lightning_gen.datamodules.image_files import read_image
 from lightning_gen.datamodules.records import Files, Kept, Record
-from lightning_gen.datamodules.tensors import Batch, BatchedImages
+from lightning_gen.datamodules.tensors import BatchedImages, LabelledBatch
 from lightning_gen.decoders import Pixels
 
 
@@ -67,7 +67,7 @@ class Squares(BatchedImages):
     def __len__(self) -> int:
         return len(self.crops)
 
-    def __getitem__(self, index: int | Tensor) -> Batch:
+    def __getitem__(self, index: int | Tensor) -> LabelledBatch:
         if isinstance(index, int):
             pixels, labels = self[torch.tensor([index])]
             return pixels[0], labels[0]

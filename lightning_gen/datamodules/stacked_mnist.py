@@ -6,11 +6,16 @@ import torch
 from torch import Tensor
 
 from lightning_gen.datamodules.mnist import MNISTDataModule
-from lightning_gen.datamodules.tensors import Batch, TensorDataModule, TensorImages
+from lightning_gen.datamodules.tensors import (
+    BatchedImages,
+    LabelledBatch,
+    TensorDataModule,
+    TensorImages,
+)
 from lightning_gen.errors import require_at_least
 
 
-class StackedImages(TensorImages):
+class StackedImages(BatchedImages):
     """Several grey images in the channels of one, put together when they are asked for.
 
     Args:
@@ -19,24 +24,19 @@ class StackedImages(TensorImages):
     """
 
     def __init__(self, images: TensorImages, chosen: Tensor) -> None:
-        super().__init__(images.pixels, images.labels)
-        self.chosen = chosen
+        self.images, self.chosen = images, chosen
 
     def __len__(self) -> int:
         return len(self.chosen)
 
-    def __getitem__(self, index: int | Tensor) -> Batch:
+    def __getitem__(self, index: int | Tensor) -> LabelledBatch:
         chosen = self.chosen[index]  # (b, channels), or (channels,)
-        pixels, digits = super().__getitem__(chosen.flatten())
+        pixels, digits = self.images[chosen.flatten()]
         places = 10 ** torch.arange(chosen.shape[-1]).flip(0)
         return (
             pixels.view(*chosen.shape, *pixels.shape[2:]),
             (digits.view(chosen.shape) * places).sum(-1),
         )
-
-    def subset(self, index: Tensor) -> "StackedImages":
-        """The images at these places, as a data set of its own."""
-        return StackedImages(TensorImages(self.pixels, self.labels), self.chosen[index])
 
 
 class StackedMNISTDataModule(TensorDataModule):
@@ -77,7 +77,6 @@ class StackedMNISTDataModule(TensorDataModule):
         num_workers: int = 0,
     ) -> None:
         super().__init__(batch_size, num_workers, seed)
-        require_at_least(1, batch_size=batch_size)
         require_at_least(max(10, batch_size), n=n)
         self.digits = MNISTDataModule(subset, root, 1, image_size, val_split, seed, num_workers)
         self.n, self.image_shape = n, (3, image_size, image_size)

@@ -10,10 +10,10 @@ from lightning import LightningDataModule, Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from lightning_gen.errors import ArgumentError
+from lightning_gen.errors import ArgumentError, require_at_least
 from lightning_gen.types import to_images
 
-Batch = tuple[Tensor, Tensor]
+LabelledBatch = tuple[Tensor, Tensor]
 
 
 class BatchedImages(Dataset[Any], ABC):
@@ -47,7 +47,7 @@ class TensorImages(BatchedImages):
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def __getitem__(self, index: int | Tensor) -> Batch:
+    def __getitem__(self, index: int | Tensor) -> LabelledBatch:
         if isinstance(index, Tensor):  # several times as fast as pixels[index]
             return self.pixels.index_select(0, index), self.labels.index_select(0, index)
         return self.pixels[index], self.labels[index]
@@ -128,7 +128,7 @@ class ResumableLoader(DataLoader[Any]):
         self.order.seen = state["epoch"], state["batches"]
 
 
-class TensorDataModule(LightningDataModule):
+class TensorDataModule(LightningDataModule, ABC):
     """Loaders over three data sets in memory, which `setup` of a subclass provides.
 
     Batches are (x, labels), or mappings of x: x (b, c, h, w) float in [-1, 1], made after their
@@ -139,6 +139,9 @@ class TensorDataModule(LightningDataModule):
         batch_size: images per batch and process.
         num_workers: loader processes; 0 is fastest, since a batch costs microseconds.
         seed: of the split and of the order of the training images.
+
+    Raises:
+        ArgumentError: an argument is out of its range.
     """
 
     train_set: BatchedImages
@@ -147,6 +150,8 @@ class TensorDataModule(LightningDataModule):
 
     def __init__(self, batch_size: int, num_workers: int, seed: int) -> None:
         super().__init__()
+        require_at_least(1, batch_size=batch_size)
+        require_at_least(0, num_workers=num_workers, seed=seed)
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.loader: ResumableLoader | None = None
         self.restored: dict[str, int] = {}

@@ -1,6 +1,6 @@
 """What data of two domains have in common, in pairs or not."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -21,7 +21,7 @@ STAGES = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "pre
 SKIP = "leave them out with --data.on_error skip"
 
 
-class TranslationDataModule(TensorDataModule):
+class TranslationDataModule(TensorDataModule, ABC):
     """Pictures of two domains A and B, in any format that `read_picture` reads.
 
     Batches are {"A": x, "B": x}. Pictures keep their depth, 8 or 16 bits or float, and their
@@ -84,8 +84,8 @@ class TranslationDataModule(TensorDataModule):
     ) -> None:
         super().__init__(batch_size, num_workers, seed)
         load_size = round(image_size * 286 / 256) if load_size is None else load_size
-        require_at_least(1, batch_size=batch_size, image_size=image_size)
-        require_at_least(0, memory=memory, num_workers=num_workers, seed=seed)
+        require_at_least(1, image_size=image_size)
+        require_at_least(0, memory=memory)
         require_at_least(image_size if preprocess == "resize_and_crop" else 1, load_size=load_size)
         require_one_of(get_args(Preprocess), preprocess=preprocess)
         require_one_of(("raise", "skip"), on_error=on_error)

@@ -104,7 +104,7 @@ def wasserstein(real: Logits, fake: Logits) -> Scalar:
     return fake.mean() - real.mean()
 
 
-def critic(fake: Logits) -> Scalar:
+def wasserstein_of_generator(fake: Logits) -> Scalar:
     """-D(G(z)): what G minimises under `hinge` and `wasserstein`."""
     return -fake.mean()
 
@@ -128,7 +128,7 @@ ADVERSARIAL_LOSSES: dict[Adversarial, AdversarialLoss] = {
     ),
     "minimax": AdversarialLoss(cross_entropy, minimax, has_targets=True, of_logits=True),
     "least_squares": AdversarialLoss(least_squares, least_squares_of_generator, has_targets=True),
-    "hinge": AdversarialLoss(hinge, critic),
-    "wasserstein": AdversarialLoss(wasserstein, critic),
+    "hinge": AdversarialLoss(hinge, wasserstein_of_generator),
+    "wasserstein": AdversarialLoss(wasserstein, wasserstein_of_generator),
     "relativistic": AdversarialLoss(relativistic, relativistic_of_generator, compares=True),
 }

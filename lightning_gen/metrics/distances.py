@@ -26,6 +26,10 @@ def frechet_distance(real: Latents, generated: OtherLatents) -> float:
 
     Heusel et al. (2017), https://arxiv.org/abs/1706.08500; by torchmetrics, in double precision.
     It falls as more images are taken, of real ones as well.
+
+    Args:
+        real: (n, d).
+        generated: (m, d).
     """
     identity = nn.Identity()
     identity.num_features = real.shape[1]  # type: ignore[assignment] # torchmetrics asks for it
@@ -54,6 +58,7 @@ def kernel_distance(real: Latents, generated: OtherLatents, seed: int = 0) -> fl
 
 
 def _compare(metric: Metric, real: Latents, generated: OtherLatents) -> Any:
+    metric.to(real.device)
     metric.update(real.double(), real=True)
     metric.update(generated.double(), real=False)
     return metric.compute()
@@ -80,7 +85,7 @@ def prdc(real: Latents, generated: OtherLatents, k: int = 5) -> dict[str, float]
     require_at_least(k + 1, real=len(real), generated=len(generated))
     real, generated = real.double(), generated.double()
     radii, generated_radii = _radii(real, k), _radii(generated, k)
-    about = torch.zeros(len(generated))  # real balls that hold a generated image
+    about = torch.zeros(len(generated), device=real.device)
     recalled = covered = 0
     for x, radius in zip(real.split(CHUNK), radii.split(CHUNK), strict=True):
         distance = torch.cdist(x, generated)

@@ -1,5 +1,6 @@
 """The adversarial game of Goodfellow et al. (2014), https://arxiv.org/abs/1406.2661."""
 
+from abc import ABC
 from collections.abc import Callable
 from copy import deepcopy
 from functools import partial
@@ -21,12 +22,12 @@ from lightning_gen.models.game import Game, Minibatch
 from lightning_gen.networks import Augmentation, augment, clip_weights, normalise_spectrally, pack
 from lightning_gen.optimization import Terms
 from lightning_gen.sampling import derive_seed, drawing, evaluating
-from lightning_gen.types import Batch, Images, ImageShape, Latents, Logits
+from lightning_gen.types import Batch, Images, ImageShape, Latents, Logits, OtherImages
 
 Critic = Callable[[Images], Logits]  # D, bound to the condition
 
 
-class AdversarialModel(Game):
+class AdversarialModel(Game, ABC):
     """Algorithm 1 of the paper, for any networks, losses, penalties and condition.
 
     A variant passes its networks here, and may say what a batch holds (`split`) and how fakes are
@@ -148,6 +149,7 @@ class AdversarialModel(Game):
 
     def play(self, minibatch: Minibatch) -> None:
         """Algorithm 1; its inner loop "for k steps" runs over successive minibatches."""
+        minibatch = [self.whole_packs(*chunk) for chunk in minibatch]
         generator_moves = (self.trainer.global_step + 1) % self.k == 0
         self.shared = self._share(minibatch) if self.share_fakes and generator_moves else None
         self.descend("d", self.discriminator_terms, minibatch)
@@ -183,6 +185,19 @@ class AdversarialModel(Game):
         real_score = D(x) if self.adversarial.compares else None
         return {"adversarial": self.adversarial.generator(fake_score, real_score)}
 
+    def whole_packs(
+        self, x: Images, c: tuple[Tensor, ...]
+    ) -> tuple[OtherImages, tuple[Tensor, ...]]:
+        """Images and their condition, cut to a multiple of `pack`.
+
+        Raises:
+            ArgumentError: there are not as many.
+        """
+        n = len(x) // self.pack * self.pack
+        if not n:
+            raise ArgumentError("pack", f"is {self.pack}, but the batch has {len(x)} images")
+        return x[:n], tuple(entry[:n] for entry in c)
+
     def critic(self, c: tuple[Tensor, ...]) -> Critic:
         """D of images under the condition c."""
         return partial(self.judge, c=c)
@@ -192,7 +207,7 @@ class AdversarialModel(Game):
         if self.training and self.augmentations:
             x = augment(x, self.augmentations)
         if self.training and self.instance_noise:
-            rest = 1 - self.trainer.global_step / self.minibatches()
+            rest = 1 - self.trainer.global_step / self.minibatches("instance_noise")
             x = x + self.instance_noise * rest * torch.randn_like(x)
         return self.discriminator(*(pack(entry, self.pack) for entry in (x, *c)))
 
@@ -204,17 +219,11 @@ class AdversarialModel(Game):
         ((x, c),) = minibatch
         return self.generate(len(x), *c)
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """D's loss and scores on held-out images, with the same noise in every epoch."""
-        self.measure(batch, batch_idx, "val")
-
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """The same on the test images."""
-        self.measure(batch, batch_idx, "test")
-
     def measure(self, batch: Batch, batch_idx: int, stage: str) -> None:
-        """Log what there is to know of the game on held-out images, under the stage's name."""
+        """Log D's loss and scores on held-out images."""
         x, c = self.split(batch)
+        if len(x) < self.pack:
+            return
         with drawing(self, self.device, derive_seed(batch_idx, self.global_rank)):
             D = self.critic(c)
             real, fake = D(x), D(self.generate(len(x), *c))
@@ -232,7 +241,12 @@ class AdversarialModel(Game):
         With `pack`, (b // pack, d).
         """
         seen: list[Tensor] = []
-        *_, last = (m for m in self.discriminator.modules() if next(m.children(), None) is None)
+        *_, last = (
+            module
+            for name, module in self.discriminator.named_modules()
+            if "parametrizations" not in name
+            and not {child for child, _ in module.named_children()} - {"parametrizations"}
+        )
         with last.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0])):
             self.score(x, *c)
         return seen[0].flatten(1)

@@ -56,7 +56,7 @@ class AutoencodingModel(ImageModel, ABC):
         require_one_of(get_args(OptimizerName), optimizer=optimizer)
         require_one_of(get_args(Schedule), schedule=schedule)
         require_at_least(0, lr=lr, momentum=momentum, weight_decay=weight_decay)
-        self.save_hyperparameters(ignore=CODERS)
+        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
         self.latent_dim, self.lr = latent_dim, lr
         self.encoder, self.decoder = encoder, decoder
         self.settings = OptimizerSettings(
@@ -79,19 +79,11 @@ class AutoencodingModel(ImageModel, ABC):
         self.guard.watch(self, self.reports)
         return report["loss"]
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """The same objective on held-out images, with the same noise in every epoch."""
-        self.evaluate(batch, batch_idx, "val")
-
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """The same objective on the test images."""
-        self.evaluate(batch, batch_idx, "test")
-
     def predict_step(self, batch: Batch, batch_idx: int) -> Latents:
         """The codes of the batch's images."""
         return self.encode(*self.read(batch))
 
-    def evaluate(self, batch: Batch, batch_idx: int, stage: str) -> None:
+    def measure(self, batch: Batch, batch_idx: int, stage: str) -> None:
         """Log what training would report, without a trace in it."""
         with drawing(self, self.device, derive_seed(batch_idx, self.global_rank)):
             report = self._report(batch)

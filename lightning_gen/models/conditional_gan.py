@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from lightning_gen.checks import check_image_shape, own_players, packed
 from lightning_gen.errors import require_at_least, require_one_of
 from lightning_gen.models.adversarial import AdversarialModel
-from lightning_gen.models.game import NETWORKS
 from lightning_gen.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -87,7 +86,7 @@ class ConditionalGAN(AdversarialModel):
             generator_widths=min(generator_widths, default=1),
             discriminator_widths=min(discriminator_widths, default=1),
         )
-        require_at_least(0, embedding=embedding, hidden=hidden, dropout=dropout)
+        require_at_least(0, embedding=embedding, hidden=hidden)
         condition = embedding or num_classes
 
         def G() -> nn.Module:
@@ -115,7 +114,7 @@ class ConditionalGAN(AdversarialModel):
             generator, discriminator, G, D, latent_dim, image_shape, num_classes, pack
         )
         super().__init__(image_shape, latent_dim, *players, pack=pack, **training)
-        self.save_hyperparameters(ignore=NETWORKS)
+        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
         self.num_classes = num_classes
 
     def split(self, batch: Batch) -> tuple[Images, tuple[Tensor, ...]]:

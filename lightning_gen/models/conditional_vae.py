@@ -3,7 +3,6 @@
 from typing import Any
 
 from lightning_gen.errors import require_at_least
-from lightning_gen.models.autoencoding import CODERS
 from lightning_gen.models.variational import VariationalModel
 from lightning_gen.types import ImageShape
 
@@ -23,4 +22,4 @@ class ConditionalVAE(VariationalModel):
     def __init__(self, image_shape: ImageShape, num_classes: int = 10, **variational: Any) -> None:
         require_at_least(1, num_classes=num_classes)
         super().__init__(image_shape, num_classes=num_classes, **variational)
-        self.save_hyperparameters(ignore=CODERS)
+        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])

@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.losses.contraction import closed_form, exact, projected
-from lightning_gen.models.autoencoding import CODERS
 from lightning_gen.models.deterministic import DeterministicModel, Reconstruction
 from lightning_gen.networks import Body, SigmoidEncoder, TransposedDecoder
 from lightning_gen.optimization import Terms
@@ -71,7 +70,7 @@ class ContractiveAutoencoder(DeterministicModel):
             decoder=decoder,
             **autoencoder,
         )
-        self.save_hyperparameters(ignore=CODERS)
+        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
         automatic = "closed_form" if tied else "exact" if latent_dim < LONG else "projected"
         self.jacobian = automatic if jacobian == "auto" else jacobian
         self.contraction, self.projections = contraction, projections

@@ -190,15 +190,7 @@ class CycleGAN(Game):
             "adversarial_b": tell(D_B(b), D_B(fake_b)),
         }
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """How near held-out images are to what comes back of them."""
-        self.measure(batch, "val")
-
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """The same of the test images."""
-        self.measure(batch, "test")
-
-    def measure(self, batch: Batch, stage: str) -> None:
+    def measure(self, batch: Batch, batch_idx: int, stage: str) -> None:
         """Log the mean errors |F(G(a)) - a| and |G(F(b)) - b|, in pixels in [-1, 1]."""
         (a, fake_b, back_a), (b, fake_a, back_b) = self.demonstrate(batch).values()
         values: dict[str, Metric | Tensor] = {

@@ -7,7 +7,6 @@ from torch import nn
 from lightning_gen.checks import check_image_shape, own_players, packed
 from lightning_gen.errors import require_at_least
 from lightning_gen.models.adversarial import AdversarialModel
-from lightning_gen.models.game import NETWORKS
 from lightning_gen.networks import DCGANDiscriminator, DCGANGenerator
 from lightning_gen.sampling import drawing
 from lightning_gen.types import Images, ImageShape
@@ -70,7 +69,7 @@ class DCGAN(AdversarialModel):
             images=pack,
         )
         super().__init__(image_shape, latent_dim, *players, pack=pack, **training)
-        self.save_hyperparameters(ignore=NETWORKS)
+        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
 
     def sample(self, n: int, seed: int | None = None) -> Images:
         """Draw n images (n, *image_shape) in [-1, 1], in eval mode.

@@ -3,12 +3,9 @@
 from typing import Any, Literal, get_args
 
 import torch
-from torch import Tensor
 
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
-from lightning_gen.models.autoencoding import CODERS
 from lightning_gen.models.deterministic import DeterministicModel
-from lightning_gen.optimization import Terms
 from lightning_gen.types import Images, ImageShape, from_unit, to_unit
 
 Noise = Literal["gaussian", "masking", "salt_and_pepper"]
@@ -45,19 +42,13 @@ class DenoisingAutoencoder(DeterministicModel):
         if noise != "gaussian" and noise_factor > 1:
             raise ArgumentError("noise_factor", f"is a share of pixels, but is {noise_factor}")
         super().__init__(image_shape, **autoencoder)
-        self.save_hyperparameters(ignore=CODERS)
+        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
         self.noise, self.noise_factor, self.noisy_target = noise, noise_factor, noisy_target
 
-    def terms(self, x: Images, *c: Tensor) -> Terms:
-        """The distance of what is recovered from the clean image."""
-        if not self.noisy_target:
-            return super().terms(x, *c)
+    def view(self, x: Images) -> tuple[Images, Images]:
+        """A corrupted image, and the clean one as its target."""
         corrupted = self.corrupt(x)
-        return {"reconstruction": self.distance(self.decoder(self.encoder(corrupted)), corrupted)}
-
-    def view(self, x: Images) -> Images:
-        """A corrupted image, other than the target."""
-        return self.corrupt(x)
+        return corrupted, corrupted if self.noisy_target else x
 
     def corrupt(self, x: Images) -> Images:
         """Images with new noise at every call."""

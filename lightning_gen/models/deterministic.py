@@ -11,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 from lightning_gen.checks import check_image_shape
 from lightning_gen.errors import NotReadyError, require_at_least, require_one_of
 from lightning_gen.losses.contraction import exact
-from lightning_gen.models.autoencoding import CODERS, AutoencodingModel
+from lightning_gen.models.autoencoding import AutoencodingModel
 from lightning_gen.models.coders import coders
 from lightning_gen.networks import Activation, Body, CodeMixture
 from lightning_gen.optimization import Terms
@@ -80,7 +80,7 @@ class DeterministicModel(AutoencodingModel, ABC):
             decoder=decoder,
         )
         super().__init__(image_shape, latent_dim, *pair, weight_decay=weight_decay, **training)
-        self.save_hyperparameters(ignore=CODERS)
+        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
         pixels = torch.Size(image_shape).numel()
         if latent_dim >= pixels and not (sparsity or self.is_regularised):
             warn(
@@ -95,15 +95,16 @@ class DeterministicModel(AutoencodingModel, ABC):
 
     def terms(self, x: Images, *c: Tensor) -> Terms:
         """The distance from the target, and the weight of the code."""
-        z = self.encoder(self.view(x))
-        named = {"reconstruction": self.distance(self.decoder(z), x)}
+        seen, target = self.view(x)
+        z = self.encoder(seen)
+        named = {"reconstruction": self.distance(self.decoder(z), target)}
         if self.sparsity:
             named["sparsity"] = self.sparsity * z.abs().sum(1).mean()
         return named
 
-    def view(self, x: Images) -> Images:
-        """What the encoder sees of x in training."""
-        return x
+    def view(self, x: Images) -> tuple[Images, Images]:
+        """What the encoder sees of x in training, and what it is to be decoded to."""
+        return x, x
 
     def picture(self, raw: Tensor) -> Images:
         """Sigmoids of what the decoder gives."""

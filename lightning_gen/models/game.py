@@ -170,9 +170,9 @@ class Game(ImageModel, ABC):
     def _schedulers(self) -> list[LRScheduler]:
         return cast(list[LRScheduler], self.lr_schedulers() or [])
 
-    def minibatches(self) -> int:
+    def minibatches(self, argument: str = "schedule") -> int:
         """Minibatches of the whole training; Lightning knows only its batches."""
-        steps, trainer = super().minibatches(), self.trainer
+        steps, trainer = super().minibatches(argument), self.trainer
         if self.accumulate == 1:
             return steps
         limits = [trainer.max_steps]

@@ -7,7 +7,6 @@ from torch import nn
 from lightning_gen.checks import check_image_shape, own_players, packed
 from lightning_gen.errors import require_at_least
 from lightning_gen.models.adversarial import AdversarialModel
-from lightning_gen.models.game import NETWORKS
 from lightning_gen.networks import MLPDiscriminator, MLPGenerator
 from lightning_gen.sampling import drawing
 from lightning_gen.types import Images, ImageShape
@@ -53,10 +52,14 @@ class GAN(AdversarialModel):
         **training: Any,
     ) -> None:
         image_shape = check_image_shape(image_shape)
-        require_at_least(1, latent_dim=latent_dim, maxout=maxout, pack=pack)
-        require_at_least(0, dropout=dropout)
-        for widths in (generator_widths, discriminator_widths):
-            require_at_least(1, widths=min(widths, default=1))
+        require_at_least(
+            1,
+            latent_dim=latent_dim,
+            maxout=maxout,
+            pack=pack,
+            generator_widths=min(generator_widths, default=1),
+            discriminator_widths=min(discriminator_widths, default=1),
+        )
         players = own_players(
             generator,
             discriminator,
@@ -73,7 +76,7 @@ class GAN(AdversarialModel):
             images=pack,
         )
         super().__init__(image_shape, latent_dim, *players, pack=pack, **training)
-        self.save_hyperparameters(ignore=NETWORKS)
+        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
 
     def sample(self, n: int, seed: int | None = None) -> Images:
         """Draw n images (n, *image_shape) in [-1, 1], in eval mode.

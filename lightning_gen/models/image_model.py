@@ -1,7 +1,7 @@
 """What every model here does besides learning: noise that repeats, logs that cost nothing."""
 
 import os
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
@@ -101,6 +101,18 @@ class ImageModel(LightningModule, ABC):
                 "--trainer.limit_train_batches."
             )
 
+    @abstractmethod
+    def measure(self, batch: Batch, batch_idx: int, stage: str) -> None:
+        """Log what there is to know of held-out images, under the stage's name."""
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Measure on the validation images, with the same noise in every epoch."""
+        self.measure(batch, batch_idx, "val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """The same on the test images."""
+        self.measure(batch, batch_idx, "test")
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed the noise of this batch."""
         batches = self.trainer.fit_loop.total_batch_idx
@@ -123,18 +135,15 @@ class ImageModel(LightningModule, ABC):
         batches = trainer.fit_loop.total_batch_idx + 1
         return bool(trainer.fast_dev_run or (every and batches and batches % every == 0))
 
-    def minibatches(self) -> int:
-        """Minibatches of the whole training, over which a schedule extends.
+    def minibatches(self, argument: str = "schedule") -> int:
+        """Minibatches of the whole training, over which what the argument sets extends.
 
         Raises:
             ArgumentError: the training has no end.
         """
         steps = self.trainer.estimated_stepping_batches
         if steps == float("inf"):
-            raise ArgumentError(
-                "schedule",
-                f"is {self.settings.schedule}, but the training has no end: set max_epochs",
-            )
+            raise ArgumentError(argument, "needs a training that ends: set max_epochs")
         return int(steps)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -6,7 +6,6 @@ from torch import Tensor
 
 from lightning_gen.errors import require_at_least
 from lightning_gen.losses import log_mean_exp
-from lightning_gen.models.autoencoding import CODERS
 from lightning_gen.models.variational import VariationalModel
 from lightning_gen.optimization import Terms
 from lightning_gen.types import Images, ImageShape
@@ -14,8 +13,6 @@ from lightning_gen.types import Images, ImageShape
 
 class IWAE(VariationalModel):
     """A VAE on a tighter bound, of k weighted samples: L_k = E log 1/k sum p(x, z_i) / q(z_i | x).
-
-    `beta`, KL warm-up and free bits have no place in it.
 
     Args:
         image_shape: (channels, height, width) of the images.
@@ -26,10 +23,12 @@ class IWAE(VariationalModel):
         ArgumentError: an argument is out of its range, or an own network does not fit.
     """
 
+    fixed = ["beta", "kl_warmup", "free_bits"]  # have no place in this bound
+
     def __init__(self, image_shape: ImageShape, k: int = 5, **variational: Any) -> None:
         require_at_least(1, k=k)
-        super().__init__(image_shape, **variational)
-        self.save_hyperparameters(ignore=CODERS)
+        super().__init__(image_shape, beta=1.0, kl_warmup=0.0, free_bits=0.0, **variational)
+        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
         self.k = k
 
     def terms(self, x: Images, *c: Tensor) -> Terms:

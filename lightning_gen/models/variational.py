@@ -17,7 +17,7 @@ from lightning_gen.losses import (
     log_normal,
     log_standard_normal,
 )
-from lightning_gen.models.autoencoding import CODERS, AutoencodingModel
+from lightning_gen.models.autoencoding import AutoencodingModel
 from lightning_gen.models.coders import coders
 from lightning_gen.networks import Activation, Body, ConvDecoder, MLPDecoder
 from lightning_gen.optimization import Terms
@@ -102,7 +102,7 @@ class VariationalModel(AutoencodingModel, ABC):
             decoder=decoder,
         )
         super().__init__(image_shape, latent_dim, *pair, **training)
-        self.save_hyperparameters(ignore=CODERS)
+        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
         self.num_classes = num_classes
         self.likelihood, self.binarization = likelihood, binarization
         self.log_sigma = nn.Parameter(torch.zeros(()), requires_grad=likelihood == "gaussian")
@@ -242,9 +242,9 @@ class VariationalModel(AutoencodingModel, ABC):
         """Draw z ~ N(0, I), n times."""
         return torch.randn(n, self.latent_dim, device=self.device, dtype=self.log_sigma.dtype)
 
-    def evaluate(self, batch: Batch, batch_idx: int, stage: str) -> None:
+    def measure(self, batch: Batch, batch_idx: int, stage: str) -> None:
         """Besides, where it is asked for, the test images' log-likelihood."""
-        super().evaluate(batch, batch_idx, stage)
+        super().measure(batch, batch_idx, stage)
         if stage == "test" and self.likelihood_samples:
             x, labels = self.read(batch)
             estimates = self.log_likelihood(x, labels, self.likelihood_samples, seed=batch_idx)

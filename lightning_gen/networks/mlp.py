@@ -7,6 +7,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from lightning_gen.errors import ArgumentError
 from lightning_gen.networks.cures import MinibatchStd
 from lightning_gen.types import ImageShape
 
@@ -56,6 +57,9 @@ class MLPDiscriminator(nn.Sequential):
 
     `pieces=1`, where a maximum would leave the layers linear, takes LeakyReLU 0.2 instead. A
     condition (b, condition) stands beside the pixels.
+
+    Raises:
+        ArgumentError: `dropout` is no share.
     """
 
     def __init__(
@@ -67,6 +71,8 @@ class MLPDiscriminator(nn.Sequential):
         condition: int = 0,
         minibatch_std: bool = False,
     ) -> None:
+        if not 0 <= dropout < 1:
+            raise ArgumentError("dropout", f"must be in [0, 1), but is {dropout}")
         layers: list[nn.Module] = [nn.Flatten()]
         size = prod(image_shape) + condition
         for width in widths:
