@@ -100,7 +100,7 @@ def hinge(real: Logits, fake: Logits) -> Scalar:
 
 
 def wasserstein(real: Logits, fake: Logits) -> Scalar:
-    """D(G(z)) - D(x): Arjovsky et al. (2017), eq. 2; D must be kept Lipschitz by other means."""
+    """D(G(z)) - D(x): Arjovsky et al. (2017), eq. 3; D must be kept Lipschitz by other means."""
     return fake.mean() - real.mean()
 
 
@@ -110,7 +110,7 @@ def wasserstein_of_generator(fake: Logits) -> Scalar:
 
 
 def relativistic(real: Logits, fake: Logits) -> Scalar:
-    """-log sigmoid(D(x) - D(G(z))) for pairs: Jolicoeur-Martineau (2018), sec. 4.2.
+    """-log sigmoid(D(x) - D(G(z))) for pairs: Jolicoeur-Martineau (2018), sec. 4.1.
 
     With a non-saturating G this is RpGAN, which Huang et al. (2024) train with R1 and R2.
     """

@@ -2,7 +2,6 @@
 
 from abc import ABC
 from collections.abc import Callable
-from copy import deepcopy
 from functools import partial
 from typing import Any, get_args
 from warnings import warn
@@ -18,7 +17,8 @@ from lightning_gen.losses import (
     gradient_penalty,
     squared_gradient,
 )
-from lightning_gen.models.game import Game, Minibatch
+from lightning_gen.models.averaging import AveragedGenerator
+from lightning_gen.models.game import Minibatch
 from lightning_gen.networks import Augmentation, augment, clip_weights, normalise_spectrally, pack
 from lightning_gen.optimization import Terms
 from lightning_gen.sampling import derive_seed, drawing, evaluating
@@ -27,7 +27,7 @@ from lightning_gen.types import Batch, Images, ImageShape, Latents, Logits, Othe
 Critic = Callable[[Images], Logits]  # D, bound to the condition
 
 
-class AdversarialModel(Game, ABC):
+class AdversarialModel(AveragedGenerator, ABC):
     """Algorithm 1 of the paper, for any networks, losses, penalties and condition.
 
     A variant passes its networks here, and may say what a batch holds (`split`) and how fakes are
@@ -121,7 +121,6 @@ class AdversarialModel(Game, ABC):
         self.generator, self.discriminator = generator, discriminator
         if spectral_norm:
             normalise_spectrally(discriminator)
-        self.average: nn.Module | None = None
         self.latent_dim, self.k, self.share_fakes = latent_dim, k, share_fakes
         self.gradient_penalty, self.r1, self.r2 = gradient_penalty, r1, r2
         self.weight_clip, self.label_smoothing = weight_clip, label_smoothing
@@ -272,23 +271,3 @@ class AdversarialModel(Game, ABC):
     def predict_step(self, batch: Batch, batch_idx: int) -> Logits:
         """D's raw scores of the batch's images."""
         return self.judge(*self.split(batch))
-
-    def forward(self, z: Tensor, *c: Tensor) -> Images:
-        """G(z, c) of latents z; outside of training by G's average, if there is one."""
-        G = self.generator if self.training or self.average is None else self.average
-        return G(z, *c)
-
-    def start_average(self) -> None:
-        """Begin an average of G with a copy of it; `GeneratorEMA` goes on from there."""
-        if self.average is None:
-            self.average = deepcopy(self.generator).requires_grad_(False)
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Make room for a saved average; let one that was not saved begin with the saved G."""
-        super().on_load_checkpoint(checkpoint)
-        weights = checkpoint["state_dict"]
-        saved = {name: tensor for name, tensor in weights.items() if name.startswith("generator.")}
-        if any(name.startswith("average.") for name in weights):
-            self.start_average()
-        elif self.average is not None:
-            weights |= {f"average.{name.partition('.')[2]}": saved[name] for name in saved}

@@ -1,0 +1,42 @@
+"""A generator, and the average of its weights that may stand in for it."""
+
+from abc import ABC
+from copy import deepcopy
+from typing import Any
+
+from torch import Tensor, nn
+
+from lightning_gen.models.game import Game
+from lightning_gen.types import Images
+
+
+class AveragedGenerator(Game, ABC):
+    """A game whose G may have an average, which `GeneratorEMA` keeps and checkpoints hold.
+
+    Attributes:
+        generator: G.
+        average: its average, once there is one.
+    """
+
+    generator: nn.Module
+    average: nn.Module | None = None
+
+    def forward(self, z: Tensor, *c: Tensor) -> Images:
+        """G(z, c) of latents z; outside of training by G's average, if there is one."""
+        G = self.generator if self.training or self.average is None else self.average
+        return G(z, *c)
+
+    def start_average(self) -> None:
+        """Begin an average of G with a copy of it; `GeneratorEMA` goes on from there."""
+        if self.average is None:
+            self.average = deepcopy(self.generator).requires_grad_(False)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Make room for a saved average; let one that was not saved begin with the saved G."""
+        super().on_load_checkpoint(checkpoint)
+        weights = checkpoint["state_dict"]
+        saved = {name: tensor for name, tensor in weights.items() if name.startswith("generator.")}
+        if any(name.startswith("average.") for name in weights):
+            self.start_average()
+        elif self.average is not None:
+            weights |= {f"average.{name.partition('.')[2]}": saved[name] for name in saved}
