@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from jaxtyping import install_import_hook
 from lightning import LightningModule, Trainer, seed_everything
+from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -50,6 +52,12 @@ MODELS = {"gan": small_gan, "dcgan": small_dcgan}
 
 def images(n: int = 32, shape: tuple[int, int, int] = SHAPE) -> Tensor:
     return torch.rand(n, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def picture(number: int, size: tuple[int, int] = (24, 16)) -> Image.Image:
+    """A smooth picture, unlike any other."""
+    colours = np.random.default_rng(number).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    return Image.fromarray(colours).resize(size, Image.Resampling.BICUBIC)
 
 
 def loader(x: Tensor | None = None, batch_size: int = 8) -> DataLoader:

@@ -16,7 +16,7 @@ from lightning_gen import PairedImageDataModule, UnpairedImageDataModule
 from lightning_gen.datamodules import downloads
 from lightning_gen.datamodules.downloads import fetch_folder, unpack
 from lightning_gen.errors import DataError
-from tests.test_image_folder import picture
+from tests.conftest import picture
 
 PAIRS = "pix2pix/datasets/facades.tar.gz"
 DOMAINS = "cyclegan/datasets/horse2zebra.zip"

@@ -15,7 +15,7 @@ from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
 from lightning_gen import MNISTDataModule
-from tests.test_image_folder import picture
+from tests.conftest import picture
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

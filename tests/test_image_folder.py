@@ -1,4 +1,4 @@
-"""Laws of people's own pictures: any file becomes the same bytes, and nothing is left to chance."""
+"""Laws of people's own pictures: each keeps its label, and nothing is left to chance."""
 
 import sys
 from collections import Counter
@@ -11,24 +11,15 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms import InterpolationMode, v2
-from torchvision.transforms.functional import pil_to_tensor
 
 from lightning_gen import ImageFolderDataModule
 from lightning_gen.cli import main
 from lightning_gen.datamodules.image_files import find_images, read_image
-from lightning_gen.datamodules.records import Files, Kept
 from lightning_gen.datamodules.squares import cut
-from lightning_gen.errors import ArgumentError, DataError
+from tests.conftest import picture
 from tests.test_resume import agree, stopped
 
 SIZES = [(24, 16), (16, 24), (16, 16), (40, 17), (9, 13), (33, 70)]  # width and height
-
-
-def picture(number: int, size: tuple[int, int] = (24, 16)) -> Image.Image:
-    """A smooth picture, unlike any other."""
-    colours = np.random.default_rng(number).integers(0, 256, (4, 4, 3), dtype=np.uint8)
-    return Image.fromarray(colours).resize(size, Image.Resampling.BICUBIC)
 
 
 def write_one(path: Path) -> None:
@@ -36,8 +27,8 @@ def write_one(path: Path) -> None:
     picture(0).save(path, format="PNG")
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> str:
+@pytest.fixture(scope="module", name="root")
+def _root(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Two classes of 30 and 20 pictures of many sizes."""
     folder = tmp_path_factory.mktemp("pictures")
     for number in range(50):
@@ -63,128 +54,6 @@ def epoch(data: ImageFolderDataModule, number: int = 0) -> tuple[Tensor, Tensor]
     loader.order.set_epoch(number)
     pixels, labels = zip(*loader, strict=True)
     return torch.cat(pixels), torch.cat(labels)
-
-
-# Any file becomes bytes
-
-
-FORMATS: dict[str, tuple[str, str, int, dict[str, Any]]] = {  # file, mode, tolerance, settings
-    "PNG": ("a.png", "RGB", 0, {}),
-    "palette": ("a.png", "P", 0, {}),
-    "RGBA": ("a.png", "RGBA", 0, {}),
-    "grey": ("a.png", "L", 0, {}),
-    "grey with alpha": ("a.png", "LA", 0, {}),
-    "bilevel": ("a.png", "1", 0, {}),
-    "JPEG": ("a.jpg", "RGB", 12, {"quality": 95}),
-    "grey JPEG": ("a.JPEG", "L", 12, {"quality": 95}),
-    "CMYK JPEG": ("a.jpg", "CMYK", 12, {"quality": 95}),
-    "WebP": ("a.webp", "RGB", 0, {"lossless": True}),
-    "BMP": ("a.bmp", "RGB", 0, {}),
-    "TIFF": ("a.tif", "RGB", 0, {}),
-    "LZW TIFF": ("a.tiff", "CMYK", 0, {"compression": "tiff_lzw"}),
-    "GIF": ("a.gif", "P", 0, {}),
-    "another format by its name": ("a.jpg", "RGB", 0, {"format": "PNG"}),
-}
-
-
-@pytest.mark.parametrize("key", FORMATS)
-def test_any_format_becomes_colours_or_greys(key: str, tmp_path: Path) -> None:
-    name, mode, tolerance, settings = FORMATS[key]
-    image = picture(0, (32, 32)).convert(mode)
-    image.save(tmp_path / name, **settings)
-    for channels, target in ((3, "RGB"), (1, "L")):
-        pixels = read_image(str(tmp_path / name), 32, channels)
-        expected = pil_to_tensor(image.convert("RGB").convert(target))
-        assert pixels.dtype == np.uint8
-        assert pixels.shape == expected.shape == (channels, 32, 32)
-        assert np.abs(pixels.astype(int) - expected.numpy()).max() <= tolerance
-
-
-@pytest.mark.parametrize("name", ["a.png", "a.tif"])
-def test_deep_greys_keep_their_range(name: str, tmp_path: Path) -> None:
-    levels = np.arange(256, dtype=np.uint16).reshape(16, 16) * 257
-    Image.fromarray(levels).save(tmp_path / name)
-    assert (read_image(str(tmp_path / name), 16, 1).flatten() == range(256)).all()
-
-
-def test_float_greys_are_white_at_1_and_above(tmp_path: Path) -> None:
-    levels = np.array([[-1, 0, 0.5, 1], [2, 1, 0.5, 0]] * 2, np.float32)
-    Image.fromarray(levels).save(tmp_path / "a.tif")
-    pixels = read_image(str(tmp_path / "a.tif"), 4, 1)[0]
-    assert (pixels == [[0, 0, 128, 255], [255, 255, 128, 0]] * 2).all()
-
-
-@pytest.mark.parametrize("name", ["a.png", "a.webp", "palette.png"])
-def test_transparent_pixels_are_white(name: str, tmp_path: Path) -> None:
-    image = Image.new("RGBA", (16, 16), (200, 0, 0, 255))
-    image.paste((200, 0, 0, 0), (0, 0, 8, 16))
-    if name == "palette.png":
-        image = Image.fromarray((np.array(image)[..., 3] > 0).astype(np.uint8)).convert("P")
-        image.putpalette([0, 200, 0, 200, 0, 0])
-        image.info["transparency"] = 0
-    image.save(tmp_path / name, **({"lossless": True} if name == "a.webp" else {}))
-    pixels = read_image(str(tmp_path / name), 16, 3)
-    assert (pixels[:, :, :8] == 255).all()
-    assert (pixels[:, :, 8:].transpose(1, 2, 0) == (200, 0, 0)).all()
-
-
-def test_half_transparent_pixels_let_white_through(tmp_path: Path) -> None:
-    Image.new("RGBA", (4, 4), (0, 0, 0, 51)).save(tmp_path / "a.png")
-    assert (read_image(str(tmp_path / "a.png"), 4, 3) == 204).all()
-
-
-def test_the_first_image_of_an_animation_is_read(tmp_path: Path) -> None:
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
-    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    assert (read_image(str(tmp_path / "a.gif"), 8, 3)[0] == 255).all()
-
-
-T = Image.Transpose
-BACK = {  # what undoes each orientation of EXIF
-    2: T.FLIP_LEFT_RIGHT,
-    3: T.ROTATE_180,
-    4: T.FLIP_TOP_BOTTOM,
-    5: T.TRANSPOSE,
-    6: T.ROTATE_90,
-    7: T.TRANSVERSE,
-    8: T.ROTATE_270,
-}
-
-
-@pytest.mark.parametrize("orientation", BACK)
-@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
-def test_images_are_turned_upright(orientation: int, name: str, tmp_path: Path) -> None:
-    upright, exif = picture(0, (48, 32)), Image.Exif()
-    exif[0x0112] = orientation
-    upright.transpose(BACK[orientation]).save(tmp_path / name, exif=exif, quality=95)
-    pixels = read_image(str(tmp_path / name), 32, 3)
-    assert pixels.shape == (3, 32, 48)
-    assert np.abs(pixels.astype(int) - pil_to_tensor(upright).numpy()).max() <= 12
-
-
-@pytest.mark.parametrize("size", [(96, 48), (48, 144), (48, 48), (8, 16), (80, 64)])
-def test_squares_are_torchvision_s(size: tuple[int, int], tmp_path: Path) -> None:
-    image = picture(0, size)
-    image.save(tmp_path / "a.png")
-    reference = v2.Compose([v2.Resize(16, InterpolationMode.LANCZOS), v2.CenterCrop(16)])
-    pixels = read_image(str(tmp_path / "a.png"), 16, 3)
-    assert (cut(pixels, 16) == pil_to_tensor(reference(image)).numpy()).all()
-
-
-def test_a_fine_pattern_leaves_no_aliases(tmp_path: Path) -> None:
-    stripes = np.tile(np.uint8([0, 255]), (128, 64))
-    Image.fromarray(stripes).save(tmp_path / "a.png")
-    pixels = read_image(str(tmp_path / "a.png"), 24, 1)[:, :, 2:-2]
-    assert np.abs(pixels.astype(int) - 127).max() <= 8
-
-
-def test_a_large_jpeg_is_decoded_small_and_looks_the_same(tmp_path: Path) -> None:
-    image = picture(0, (1200, 800))
-    image.save(tmp_path / "a.jpg", quality=95)
-    image.save(tmp_path / "a.png")
-    jpeg, png = (read_image(str(tmp_path / f"a.{kind}"), 32, 3) for kind in ("jpg", "png"))
-    assert jpeg.shape == png.shape == (3, 32, 48)
-    assert np.abs(jpeg.astype(int) - png).max() <= 6
 
 
 # Where the files lie
@@ -325,102 +194,6 @@ def test_images_are_float_in_minus_1_to_1_after_the_transfer(root: str) -> None:
     assert x.shape == (8, *data.image_shape) == (8, 1, 16, 16)
     assert (x.dtype, labels.dtype) == (torch.float32, torch.int64)
     assert -1 <= x.min() < -0.5 < 0.5 < x.max() <= 1
-
-
-# Memory
-
-
-def test_images_are_kept_if_they_fit(tmp_path: Path) -> None:
-    for k in range(11):
-        write_one(tmp_path / f"{k}.png")
-    size = {"image_size": 178, "batch_size": 2}  # 11 of 178 x 178 x 3 bytes are 0.997 MiB
-    assert isinstance(module(tmp_path, memory=1, **size).train_set.crops.source, Kept)
-    write_one(tmp_path / "11.png")
-    with pytest.warns(UserWarning, match=r"12 images take more than memory=1 MiB.*--data.memory"):
-        assert isinstance(module(tmp_path, memory=1, **size).train_set.crops.source, Files)
-
-
-def test_a_file_that_vanishes_during_training_is_named(tmp_path: Path) -> None:
-    write_one(tmp_path / "a.png")
-    data = module(tmp_path, batch_size=1, val_split=0, memory=0)
-    (tmp_path / "a.png").unlink()
-    with pytest.raises(DataError, match=r"a\.png"):
-        epoch(data)
-
-
-# Mistakes
-
-
-def damage(folder: Path, n: int = 8) -> Path:
-    """A folder of n good files, one that is cut off, and one that holds no image."""
-    for k in range(n):
-        write_one(folder / f"{k}.png")
-    picture(0, (400, 400)).save(folder / "cut.jpg")
-    content = (folder / "cut.jpg").read_bytes()
-    (folder / "cut.jpg").write_bytes(content[: len(content) // 2])
-    (folder / "text.png").write_text("no image")
-    return folder
-
-
-@pytest.mark.parametrize("memory", [0, 100])
-def test_unreadable_files_are_named(memory: int, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"2 of 10 files cannot be read") as error:
-        module(damage(tmp_path), memory=memory)
-    for part in ("cut.jpg: image file is truncated", "text.png: ", "--data.skip_unreadable true"):
-        assert part in str(error.value)
-
-
-@pytest.mark.parametrize("memory", [0, 100])
-def test_unreadable_files_are_left_out_by_flag(memory: int, tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match=r"2 of 10 files .* left out:\n.*cut.jpg(?s:.*)text.png"):
-        data = module(damage(tmp_path), memory=memory, skip_unreadable=True, val_split=0)
-    (tmp_path / "cut.jpg").unlink()
-    (tmp_path / "text.png").unlink()
-    good = module(tmp_path, val_split=0)
-    assert len(data.train_set) == 8
-    assert torch.equal(epoch(data)[0], epoch(good)[0])
-
-
-def test_an_error_lists_ten_files_at_most(tmp_path: Path) -> None:
-    for k in range(13):
-        (tmp_path / f"{k}.png").write_text("no image")
-    with pytest.raises(DataError, match=r"13 of 13(?s:.*)and 3 more") as error:
-        module(tmp_path)
-    assert len(str(error.value).splitlines()) == 13
-
-
-FOLDERS = {
-    "missing": ([], "is .*none', but there is no such folder"),
-    "empty": ([""], "nothing in it is an image by its name"),
-    "empty classes": (["a", "b"], "nothing in it is an image by its name"),
-    "other files": (["a/b.txt"], "nothing in it is an image by its name"),
-    "both layouts": (["a/b.png", "c.png"], "c.png, beside folders of images, such as a: move"),
-}
-
-
-@pytest.mark.parametrize("key", FOLDERS)
-def test_a_folder_without_images_is_named(key: str, tmp_path: Path) -> None:
-    names, message = FOLDERS[key]
-    for name in names:
-        if Path(name).suffix:
-            write_one(tmp_path / "none" / name)
-        else:
-            (tmp_path / "none" / name).mkdir(parents=True)
-    with pytest.raises(ArgumentError, match=rf"root (?s:.*){message}"):
-        module(tmp_path / "none")
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        *({"batch_size": 0}, {"batch_size": 46}, {"image_size": 0}, {"val_split": 43}),
-        *({"channels": 2}, {"crop": "left"}, {"memory": -1}, {"val_split": -0.1}),
-    ],
-    ids=str,
-)
-def test_an_argument_out_of_range_is_named(wrong: dict[str, Any], root: str) -> None:
-    with pytest.raises((ArgumentError, TypeError, ValueError), match=next(iter(wrong))):
-        module(root, **wrong)
 
 
 # Training

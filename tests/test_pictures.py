@@ -15,7 +15,8 @@ from lightning_gen.datamodules.image_files import read_image
 from lightning_gen.errors import DataError
 from lightning_gen.pictures import files_below, is_picture, read_picture
 from lightning_gen.types import to_images, to_pixels
-from tests.test_image_folder import BACK, FORMATS, picture
+from tests.conftest import picture
+from tests.test_image_files import BACK, FORMATS
 
 
 def deep(channels: int, shape: tuple[int, int] = (5, 7)) -> Any:

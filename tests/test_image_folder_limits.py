@@ -1,0 +1,107 @@
+"""Laws of an image folder's limits: what memory holds, and how mistakes are named."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lightning_gen.datamodules.records import Files, Kept
+from lightning_gen.errors import ArgumentError, DataError
+from tests.conftest import picture
+from tests.test_image_folder import _root, epoch, module, write_one  # noqa: F401 -- a fixture
+
+# Memory
+
+
+def test_images_are_kept_if_they_fit(tmp_path: Path) -> None:
+    for k in range(11):
+        write_one(tmp_path / f"{k}.png")
+    size = {"image_size": 178, "batch_size": 2}  # 11 of 178 x 178 x 3 bytes are 0.997 MiB
+    assert isinstance(module(tmp_path, memory=1, **size).train_set.crops.source, Kept)
+    write_one(tmp_path / "11.png")
+    with pytest.warns(UserWarning, match=r"12 images take more than memory=1 MiB.*--data.memory"):
+        assert isinstance(module(tmp_path, memory=1, **size).train_set.crops.source, Files)
+
+
+def test_a_file_that_vanishes_during_training_is_named(tmp_path: Path) -> None:
+    write_one(tmp_path / "a.png")
+    data = module(tmp_path, batch_size=1, val_split=0, memory=0)
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(DataError, match=r"a\.png"):
+        epoch(data)
+
+
+# Mistakes
+
+
+def damage(folder: Path, n: int = 8) -> Path:
+    """A folder of n good files, one that is cut off, and one that holds no image."""
+    for k in range(n):
+        write_one(folder / f"{k}.png")
+    picture(0, (400, 400)).save(folder / "cut.jpg")
+    content = (folder / "cut.jpg").read_bytes()
+    (folder / "cut.jpg").write_bytes(content[: len(content) // 2])
+    (folder / "text.png").write_text("no image")
+    return folder
+
+
+@pytest.mark.parametrize("memory", [0, 100])
+def test_unreadable_files_are_named(memory: int, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"2 of 10 files cannot be read") as error:
+        module(damage(tmp_path), memory=memory)
+    for part in ("cut.jpg: image file is truncated", "text.png: ", "--data.skip_unreadable true"):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize("memory", [0, 100])
+def test_unreadable_files_are_left_out_by_flag(memory: int, tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match=r"2 of 10 files .* left out:\n.*cut.jpg(?s:.*)text.png"):
+        data = module(damage(tmp_path), memory=memory, skip_unreadable=True, val_split=0)
+    (tmp_path / "cut.jpg").unlink()
+    (tmp_path / "text.png").unlink()
+    good = module(tmp_path, val_split=0)
+    assert len(data.train_set) == 8
+    assert torch.equal(epoch(data)[0], epoch(good)[0])
+
+
+def test_an_error_lists_ten_files_at_most(tmp_path: Path) -> None:
+    for k in range(13):
+        (tmp_path / f"{k}.png").write_text("no image")
+    with pytest.raises(DataError, match=r"13 of 13(?s:.*)and 3 more") as error:
+        module(tmp_path)
+    assert len(str(error.value).splitlines()) == 13
+
+
+FOLDERS = {
+    "missing": ([], "is .*none', but there is no such folder"),
+    "empty": ([""], "nothing in it is an image by its name"),
+    "empty classes": (["a", "b"], "nothing in it is an image by its name"),
+    "other files": (["a/b.txt"], "nothing in it is an image by its name"),
+    "both layouts": (["a/b.png", "c.png"], "c.png, beside folders of images, such as a: move"),
+}
+
+
+@pytest.mark.parametrize("key", FOLDERS)
+def test_a_folder_without_images_is_named(key: str, tmp_path: Path) -> None:
+    names, message = FOLDERS[key]
+    for name in names:
+        if Path(name).suffix:
+            write_one(tmp_path / "none" / name)
+        else:
+            (tmp_path / "none" / name).mkdir(parents=True)
+    with pytest.raises(ArgumentError, match=rf"root (?s:.*){message}"):
+        module(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"batch_size": 0}, {"batch_size": 46}, {"image_size": 0}, {"val_split": 43}),
+        *({"channels": 2}, {"crop": "left"}, {"memory": -1}, {"val_split": -0.1}),
+    ],
+    ids=str,
+)
+def test_an_argument_out_of_range_is_named(wrong: dict[str, Any], root: str) -> None:
+    with pytest.raises((ArgumentError, TypeError, ValueError), match=next(iter(wrong))):
+        module(root, **wrong)

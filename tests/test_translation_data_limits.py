@@ -1,0 +1,159 @@
+"""Laws of the limits of data in two domains: what memory holds, and how mistakes are named."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lightning_gen.cli import main
+from lightning_gen.datamodules.records import Files, Kept
+from lightning_gen.errors import ArgumentError, DataError
+from tests.conftest import picture
+from tests.two_domains import LAYOUTS, _root, lay_out, paired, unpaired, write, write_pair  # noqa: F401 -- a fixture
+
+# Memory
+
+
+def test_pairs_are_kept_if_they_fit(tmp_path: Path) -> None:
+    for k in range(5):
+        write_pair(k, tmp_path / "train" / f"{k}.png", (180, 180))
+    size: dict[str, Any] = {"image_size": 180, "load_size": 180, "val_split": 0, "memory": 1}
+    kept = paired(tmp_path, **size)  # 5 of 2 x 180 x 180 x 3 bytes are 0.93 MiB
+    assert isinstance(kept.train_set.crops.source, Kept)
+    write_pair(6, tmp_path / "train" / "6.png", (180, 180))
+    with pytest.warns(UserWarning, match=r"6 images take more than memory=1 MiB"):
+        data = paired(tmp_path, **size)
+    assert isinstance(data.train_set.crops.source, Files)
+
+
+def test_all_splits_share_the_memory(tmp_path: Path) -> None:
+    for k in range(3):
+        write_pair(k, tmp_path / "train" / f"{k}.png", (180, 180))
+        write_pair(k, tmp_path / "val" / f"{k}.png", (180, 180))
+    with pytest.warns(UserWarning, match=r"3 images take more than memory=1 MiB"):
+        data = paired(tmp_path, image_size=180, load_size=180, batch_size=1, memory=1)
+    assert isinstance(data.train_set.crops.source, Kept)
+    assert isinstance(data.val_set.crops.source, Files)
+
+
+# What is wrong with pictures
+
+
+def broken(folder: Path) -> Path:
+    """Six pairs of which one is a broken JPEG file and one has an odd width."""
+    for k in range(4):
+        write_pair(k, folder / "train" / f"{k}.png")
+    write_pair(4, folder / "train" / "cut.jpg", (200, 200))
+    content = (folder / "train" / "cut.jpg").read_bytes()
+    (folder / "train" / "cut.jpg").write_bytes(content[: len(content) // 2])
+    write(picture(5, (47, 20)), folder / "train" / "odd.png")
+    return folder
+
+
+@pytest.mark.parametrize("memory", [0, 100])
+def test_wrong_files_raise_or_are_listed(memory: int, tmp_path: Path) -> None:
+    kwargs: dict[str, Any] = {"memory": memory, "val_split": 0}
+    with pytest.raises(DataError, match=r"2 of 6(?s:.*)on_error skip") as error:
+        paired(broken(tmp_path), **kwargs)
+    for part in ("cut.jpg: image file is truncated", "odd.png: A|B is 47 pixels wide"):
+        assert part in str(error.value)
+    with pytest.warns(UserWarning, match=r"2 of 6 .* left out:\n.*cut.jpg(?s:.*)odd.png"):
+        data = paired(tmp_path, on_error="skip", **kwargs)
+    assert len(data.train_set) == 4
+
+
+def test_pictures_without_partner_raise_or_are_listed(tmp_path: Path) -> None:
+    lay_out(tmp_path, LAYOUTS["trainA trainB"])
+    (tmp_path / "trainA" / "deep" / "1.png").unlink()
+    (tmp_path / "trainB" / "deep" / "2.bmp").unlink()
+    with pytest.raises(DataError, match=r"2 pictures(?s:.*)1\.bmp\n.*2\.png\n.*on_error skip"):
+        paired(tmp_path)
+    with pytest.warns(UserWarning, match=r"2 pictures(?s:.*)left out:\n.*1\.bmp\n.*2\.png"):
+        data = paired(tmp_path, on_error="skip", batch_size=1)
+    assert len(data.train_set) == 1
+
+
+def test_a_broken_first_picture_is_named_or_skipped(tmp_path: Path) -> None:
+    lay_out(tmp_path, LAYOUTS["trainA trainB"])
+    (tmp_path / "trainA" / "0.png").write_text("no image")
+    with pytest.raises(DataError, match=r"0\.png: cannot identify"):
+        unpaired(tmp_path)
+    with pytest.warns(UserWarning, match=r"1 of 4"):
+        data = unpaired(tmp_path, on_error="skip")
+    assert data.image_shape == (3, 16, 16)
+
+
+def make_two_of_one_name(folder: Path) -> None:
+    lay_out(folder, LAYOUTS["trainA trainB"])
+    write(picture(0), folder / "trainA" / "deep" / "0.bmp")
+
+
+def make_partners_of_two_sizes(folder: Path) -> None:
+    lay_out(folder, "{side}/{name}")
+    write(picture(0, (40, 40)), folder / "B" / "deep" / "0.bmp")
+
+
+def make_no_partner(folder: Path) -> None:
+    lay_out(folder, LAYOUTS["trainA trainB"])
+    (folder / "testB").rename(folder / "elsewhere")
+
+
+FOLDERS: dict[str, tuple[Callable[[Path], Any], str, dict[str, Any]]] = {
+    "missing": (lambda folder: None, "root is .*, but there is no such folder", {}),
+    "no train": (Path.mkdir, "root is .*, which holds neither train", {}),
+    "empty": (
+        lambda folder: (folder / "train").mkdir(parents=True),
+        "root .*nothing in .*train",
+        {},
+    ),
+    "no B": (make_no_partner, "root .*testA, but there is no .*testB", {}),
+    "two of one name": (make_two_of_one_name, "0.bmp and .*0.png have one name", {}),
+    "two sizes": (
+        make_partners_of_two_sizes,
+        r"0.png: it has 24 x 20 pixels, but its partner .*0.bmp 40 x 40",
+        {"preprocess": "crop"},
+    ),
+    "too small": (
+        lambda folder: lay_out(folder, "{side}/{name}"),
+        "0.png: 24 x 20 pixels hold no square of --data.image_size 21",
+        {"preprocess": "crop", "image_size": 21},
+    ),
+}
+
+
+@pytest.mark.parametrize("key", FOLDERS)
+def test_what_is_wrong_with_a_folder_is_named(key: str, tmp_path: Path) -> None:
+    prepare, message, kwargs = FOLDERS[key]
+    prepare(tmp_path / "folder")
+    with pytest.raises((ArgumentError, DataError), match=rf"(?s:.*){message}"):
+        paired(tmp_path / "folder", **kwargs)
+
+
+def test_missing_folders_of_domains_are_named(root: Path) -> None:
+    with pytest.raises(ArgumentError, match="root is .*, which holds neither trainA and trainB"):
+        unpaired(root)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"batch_size": 0}, {"batch_size": 21}, {"image_size": 0}, {"load_size": 15}),
+        *({"preprocess": "shrink"}, {"channels_a": 0}, {"channels_b": -1}, {"val_split": -0.1}),
+        *({"memory": -1}, {"on_error": "warn"}, {"name": "mnist"}, {"seed": -1}),
+    ],
+    ids=str,
+)
+def test_an_argument_out_of_range_is_named(wrong: dict[str, Any], root: Path) -> None:
+    with pytest.raises((ArgumentError, TypeError), match=next(iter(wrong))):
+        paired(root, **wrong)
+
+
+@pytest.mark.parametrize("name", ["PairedImageDataModule", "UnpairedImageDataModule"])
+def test_every_argument_is_a_flag_with_its_help(name: str, capsys: Any) -> None:
+    with pytest.raises(SystemExit):
+        main(["fit", "--data.help", name])
+    text = " ".join(capsys.readouterr().out.split())
+    public = "vangogh2photo" if name.startswith("Un") else "night2day"
+    for part in ("--data.load_size", "286 for 256", "--data.on_error", public):
+        assert part in text

@@ -1,0 +1,158 @@
+"""Laws of pictures in two domains: resizing is PIL's, and depth and channels stay."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from PIL import Image
+
+from lightning_gen import PairedImageDataModule
+from lightning_gen.datamodules.resizing import Resizing, resize
+from lightning_gen.errors import ArgumentError, DataError
+from tests.conftest import picture
+from tests.two_domains import LAYOUTS, _domains, _make, _root, lay_out, paired, unpaired, write  # noqa: F401 -- fixtures
+
+# Resizing
+
+
+def test_evaluation_is_pil_s_bicubic_in_order(make: Callable[..., Any]) -> None:
+    data = make(batch_size=1)
+    for loader, part in ((data.val_dataloader(), "val"), (data.test_dataloader(), "test")):
+        a, b = data.parts[part]
+        for place, batch in enumerate(loader):
+            files = a[place % len(a)], b[place % len(b)]
+            for side, file in zip("AB", files, strict=True):
+                image = Image.open(file)
+                if isinstance(data, PairedImageDataModule):
+                    half = image.width // 2
+                    left = half * (side == "B")
+                    image = image.crop((left, 0, left + half, image.height))
+                expected = np.asarray(image.resize((16, 16), Image.Resampling.BICUBIC))
+                assert (batch[side][0].permute(1, 2, 0).numpy() == expected).all()
+
+
+@pytest.mark.parametrize("size", [(286, 286), (16, 40), (300, 7)])
+def test_resizing_is_pil_s_at_any_depth(size: tuple[int, int]) -> None:
+    colours = np.random.default_rng(0).integers(90, 166, (40, 30, 3), dtype=np.uint8)
+    expected = np.asarray(Image.fromarray(colours).resize(size, Image.Resampling.BICUBIC))
+    pixels = colours.transpose(2, 0, 1)
+    assert (resize(pixels, *size[::-1]).transpose(1, 2, 0) == expected).all()
+    deep = resize(pixels.astype(np.uint16) * 257, *size[::-1])
+    floats = resize((pixels / 127.5 - 1).astype(np.float32), *size[::-1])
+    assert (deep.dtype, floats.dtype) == (np.uint16, np.float32)
+    assert np.abs(deep / 65535 * 2 - 1 - floats).max() < 1e-4
+    assert np.abs((floats + 1) * 127.5 - expected.transpose(2, 0, 1)).max() < 1.5
+
+
+def test_resizing_does_not_overshoot() -> None:
+    edge = np.repeat([[[0, 65535] * 3]], 6, 1).astype(np.uint16)
+    deep = resize(edge, 24, 24)
+    assert (deep[0, 0, 0], deep[0, 0, -1]) == (0, 65535)
+    assert np.abs(np.diff(deep.astype(int), axis=2)).max() < 40000  # no level wraps around
+    assert np.abs(resize(edge / np.float32(32767.5) - 1, 24, 24)).max() <= 1
+
+
+RESIZED: dict[
+    Any, tuple[tuple[int, int], tuple[int, int]]
+] = {  # height and width, before and after
+    ("resize_and_crop", 1): ((30, 50), (20, 20)),
+    ("crop", 1): ((30, 50), (30, 50)),
+    ("scale_width", 1): ((30, 50), (16, 20)),
+    ("scale_width", 2): ((61, 50), (24, 20)),
+    ("scale_width_and_crop", 1): ((30, 50), (16, 20)),
+    ("none", 1): ((30, 50), (32, 48)),
+    ("none", 2): ((1, 5001), (4, 5000)),
+}
+
+
+@pytest.mark.parametrize("key", RESIZED)
+def test_modes_give_the_reference_s_sizes(key: Any) -> None:
+    before, after = RESIZED[key]
+    resizing = Resizing(key[0], load_size=20, image_size=16)
+    assert resizing(np.zeros((3, *before), np.uint8), "a.png").shape == (3, *after)
+    assert resizing.crop == (16 if "crop" in key[0] else None)
+
+
+def test_pictures_of_several_sizes_come_one_by_one(root: Path) -> None:
+    data = paired(root, preprocess="none", batch_size=1)
+    assert {tuple(batch["A"].shape) for batch in data.train_dataloader()} == {
+        (1, 3, 20, 24),
+        (1, 3, 32, 16),
+    }
+    with pytest.raises(ArgumentError, match=r"batch_size must be 1 .*none .*00\.png.* and .*01"):
+        paired(root, preprocess="none", batch_size=2)
+
+
+def test_load_size_keeps_the_reference_s_proportion(root: Path) -> None:
+    for size, load_size in ((256, 286), (128, 143), (64, 72)):
+        data = PairedImageDataModule(str(root), image_size=size)
+        assert (data.training.load_size, data.evaluation.load_size) == (load_size, size)
+
+
+# Depth and channels
+
+
+def test_pairs_of_16_bits_keep_them(tmp_path: Path) -> None:
+    for number in range(4):
+        deep = np.random.default_rng(number).integers(0, 65536, (20, 20), dtype=np.uint16)
+        for side, pixels in (("A", deep), ("B", 65535 - deep)):
+            (tmp_path / side).mkdir(exist_ok=True)
+            tifffile.imwrite(tmp_path / side / f"{number}.tif", pixels)
+    data = paired(tmp_path, val_split=0, load_size=20)
+    assert (data.image_shape, data.target_channels) == ((1, 16, 16), 1)
+    batch = next(iter(data.train_dataloader()))
+    assert batch["A"].dtype == torch.uint16
+    assert (batch["A"].int() + batch["B"].int() == 65535).all()
+    x = data.on_after_batch_transfer(batch, 0)
+    assert (x["A"] + x["B"]).abs().max() < 1e-6
+    assert len(x["A"].unique()) > 900
+
+
+def test_pairs_of_7_channels_keep_range_and_channels(tmp_path: Path) -> None:
+    for number in range(4):
+        floats = np.random.default_rng(number).uniform(-1, 1, (7, 20, 20)).astype(np.float32)
+        bits = (floats[:1] > 0).astype(np.uint8) * 255
+        for side, pixels in (("A", floats), ("B", bits.transpose(1, 2, 0))):
+            (tmp_path / side).mkdir(exist_ok=True)
+            np.save(tmp_path / side / f"{number}.npy", pixels)
+    data = paired(tmp_path, val_split=0, load_size=20)
+    assert (data.image_shape, data.target_channels) == ((7, 16, 16), 1)
+    x = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+    assert x["A"].shape == (4, 7, 16, 16)
+    assert torch.equal(x["A"][:, :1] > 0, x["B"] > 0)
+    assert x["A"].min() < -0.99 < 0.99 < x["A"].max() <= 1
+
+
+def test_the_first_picture_says_how_many_channels_there_are(domains: Path, tmp_path: Path) -> None:
+    for side in ("trainA", "trainB"):
+        (tmp_path / side).symlink_to(domains / side)
+    (tmp_path / "testA").mkdir()
+    write(picture(0).convert("L"), tmp_path / "testA" / "grey.png")
+    write(picture(0), tmp_path / "testB" / "a.png")
+    with pytest.raises(DataError, match=r"grey\.png: it has 1 .*, but .* has 3: .*channels_a"):
+        unpaired(tmp_path)
+    data = unpaired(tmp_path, channels_a=3)
+    assert data.test_set[0]["A"].shape == (3, 16, 16)
+    data = unpaired(tmp_path, channels_a=1)
+    assert (data.image_shape, data.target_channels) == ((1, 16, 16), 3)
+
+
+def test_halves_may_have_channels_of_their_own(root: Path) -> None:
+    data = paired(root, channels_b=1)
+    assert (data.image_shape, data.target_channels) == ((3, 16, 16), 1)
+    x, y = data.test_set[0], paired(root).test_set[0]
+    assert torch.equal(x["A"], y["A"])
+    luma = (y["B"] * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(0)
+    assert (x["B"][0] - luma).abs().max() < 2
+
+
+def test_one_depth_a_domain(tmp_path: Path) -> None:
+    lay_out(tmp_path, LAYOUTS["trainA trainB"])
+    for side in "AB":
+        np.save(tmp_path / f"train{side}" / "x.npy", np.zeros((3, 20, 20), np.uint16))
+    with pytest.raises(DataError, match=r"x\.npy: .* are uint16, but those of .* are uint8"):
+        paired(tmp_path)
