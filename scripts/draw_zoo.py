@@ -1,0 +1,63 @@
+"""A picture with a row for each model: `python scripts/draw_zoo.py CHECKPOINT ... --out zoo.png`.
+
+A row shows samples; of a model that changes images, what it saw and, beside it, what it made of it.
+The checkpoints are those of recipes on bundled digits, or on digits of their size.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.functional import pad
+from torchvision.utils import make_grid
+
+from lightning_gen import DenoisingAutoencoder, DigitPairsDataModule, MNISTDataModule, Pix2Pix
+from lightning_gen.callbacks.figures import new_figure, save_figure
+from lightning_gen.checkpoints import load_model
+from lightning_gen.protocols import Translates
+from lightning_gen.sampling import drawing
+from lightning_gen.types import Images, to_images, to_pixels
+
+N = 14  # images in a row
+SIDE = 32  # their pixels
+TALL = 0.44  # hundreds of pixels of an image
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoints", nargs="+")
+    parser.add_argument("--out", type=Path, default=Path("zoo.png"))
+    args = parser.parse_args()
+    models = [load_model(checkpoint) for checkpoint in args.checkpoints]
+    figure = new_figure(TALL * N + 2.0, 1.2 * TALL * len(models))
+    for axes, model in zip(figure.subplots(len(models), squeeze=False)[:, 0], models, strict=True):
+        pixels = to_pixels(row(model)).expand(-1, 3, -1, -1)
+        border = (SIDE - pixels.shape[-1]) // 2
+        tiles = make_grid(pad(pixels, [border] * 4), nrow=N, padding=1, pad_value=255)
+        axes.imshow(tiles.permute(1, 2, 0))
+        axes.text(-6, SIDE / 2, type(model).__name__, ha="right", va="center", fontsize=9)
+        axes.set_axis_off()
+    save_figure(figure, args.out)
+
+
+def row(model: Any) -> Images:
+    """Images (N, c, h, w) that show what a model does."""
+    if isinstance(model, Translates):
+        pairs = DigitPairsDataModule("colour" if isinstance(model, Pix2Pix) else "ink")
+        pairs.setup("test")
+        seen = to_images(pairs.test_set[torch.arange(N // 2)]["A"])
+        made = model.translate(seen)
+    elif isinstance(model, DenoisingAutoencoder):
+        digits = MNISTDataModule("12k")
+        digits.setup("test")
+        with drawing(model, model.device, seed=0):
+            seen = model.corrupt(to_images(digits.test_set.pixels[: N // 2]))
+        made = model.reconstruct(seen)
+    else:
+        return model.sample(N, seed=0)
+    return torch.stack([seen, made], 1).flatten(0, 1)
+
+
+if __name__ == "__main__":
+    main()
