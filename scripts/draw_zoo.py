@@ -35,9 +35,10 @@ def main() -> None:
         pixels = to_pixels(row(model)).expand(-1, 3, -1, -1)
         border = (SIDE - pixels.shape[-1]) // 2
         tiles = make_grid(pad(pixels, [border] * 4), nrow=N, padding=1, pad_value=255)
-        axes.imshow(tiles.permute(1, 2, 0))
+        axes.imshow(tiles.permute(1, 2, 0).numpy())
         axes.text(-6, SIDE / 2, type(model).__name__, ha="right", va="center", fontsize=9)
         axes.set_axis_off()
+        axes.set_anchor("E")
     save_figure(figure, args.out)
 
 

@@ -1,4 +1,4 @@
-"""Laws of the scripts that measure translations."""
+"""Laws of the scripts that measure translations, and of the picture of all models."""
 
 import sys
 from collections.abc import Callable
@@ -10,8 +10,8 @@ import torch
 from lightning import Trainer
 from PIL import Image
 
-from lightning_gen import PairedImageDataModule, Pix2Pix
-from scripts import adapt_digits, compare_with_copies
+from lightning_gen import DCGAN, CycleGAN, DenoisingAutoencoder, PairedImageDataModule, Pix2Pix
+from scripts import adapt_digits, compare_with_copies, draw_zoo
 
 
 class Unchanged:
@@ -62,3 +62,29 @@ def test_copies_of_the_truth_have_no_error(
     told = table(capsys.readouterr().out)
     assert told["copied"] == ["inf", "1.0000", "0.0000"]
     assert float(told["translated"][2]) > 0.1
+
+
+def test_a_row_shows_samples_or_what_was_seen_beside_what_was_made() -> None:
+    gan = DCGAN((1, 28, 28), width=4)
+    assert torch.equal(draw_zoo.row(gan), gan.sample(draw_zoo.N, seed=0))
+    denoiser = DenoisingAutoencoder((1, 28, 28), noise_factor=0.0, widths=(8,), width=4)
+    seen, made = draw_zoo.row(denoiser)[0::2], draw_zoo.row(denoiser)[1::2]
+    assert torch.allclose(made, denoiser.reconstruct(seen))
+    translator = CycleGAN((3, 32, 32), blocks=1, width=4)
+    plain, inked = draw_zoo.row(translator)[0::2], draw_zoo.row(translator)[1::2]
+    assert torch.allclose(inked, translator.translate(plain), atol=1e-6)
+    assert len(plain) == draw_zoo.N // 2
+
+
+def test_the_picture_has_a_row_for_each_checkpoint(
+    tmp_path: Path, fit: Callable[..., Trainer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit(DCGAN((1, 16, 16), width=4), max_epochs=1).save_checkpoint(tmp_path / "a.ckpt")
+    heights = []
+    for n in (1, 2):
+        out = tmp_path / f"{n}.png"
+        checkpoints = [str(tmp_path / "a.ckpt")] * n
+        monkeypatch.setattr(sys, "argv", ["", *checkpoints, "--out", str(out)])
+        draw_zoo.main()
+        heights.append(Image.open(out).height)
+    assert heights[1] == pytest.approx(2 * heights[0], abs=2)
