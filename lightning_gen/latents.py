@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lightning_gen.errors import UserError
-from lightning_gen.protocols import Conditional, Encodes
+from lightning_gen.protocols import Encodes, classes_of
 from lightning_gen.types import Images, Latents
 
 Walk = Literal["interpolation", "traversal", "manifold"]
@@ -85,8 +85,6 @@ def walk(model: Prior, kind: Walk, rows: int, steps: int) -> Images:
             f"a manifold has codes of 2 entries, the model's have {z.shape[1]}: "
             "train one with --model.latent_dim 2"
         )
-    conditional = isinstance(model, Conditional) and model.num_classes
-    labels = (
-        [torch.arange(len(codes)).repeat_interleave(steps) % conditional] if conditional else []
-    )
+    classes = classes_of(model)
+    labels = [torch.arange(len(codes)).repeat_interleave(steps) % classes] if classes else []
     return model.decode(codes.flatten(0, 1).to(z), *labels)

@@ -87,10 +87,14 @@ class Conditional(Protocol):
     num_classes: int
 
 
+def classes_of(model: object) -> int:
+    """How many classes a conditional model has; 0 of any other."""
+    return model.num_classes if isinstance(model, Conditional) else 0
+
+
 def labels_for(model: object, labels: Labels | None) -> tuple[Labels, ...]:
     """The labels as further arguments for a conditional model; none for any other."""
-    conditional = isinstance(model, Conditional) and model.num_classes
-    return (labels,) if conditional and labels is not None else ()
+    return (labels,) if classes_of(model) and labels is not None else ()
 
 
 @runtime_checkable

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from lightning import Trainer
@@ -12,9 +13,13 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_gen import ConditionalGAN, ImageGrid, LatentPlot
 from lightning_gen.checkpoints import load_model
+from lightning_gen.cli.sample import sample
 from lightning_gen.errors import ArgumentError, DataError
 from lightning_gen.networks import ProjectionDiscriminator
+from lightning_gen.pictures import read_picture
 from lightning_gen.protocols import Conditional, Features, Judges, Samples
+from lightning_gen.sampling import derive_seed
+from lightning_gen.types import to_pixels
 from tests.conftest import SHAPE, images, loader, same, state
 
 Fit = Callable[..., Trainer]
@@ -100,6 +105,16 @@ def test_a_checkpoint_alone_gives_the_model_back(fit: Fit, tmp_path: Path) -> No
     again = load_model(tmp_path / "a.ckpt")
     assert same(state(model), state(again))
     assert torch.equal(again.sample(3, seed=0), model.sample(3, seed=0))
+
+
+def test_the_command_line_draws_all_classes_in_turn(fit: Fit, tmp_path: Path) -> None:
+    model, folder = conditional(num_classes=7), tmp_path / "drawn"
+    fit(model, max_epochs=1).save_checkpoint(tmp_path / "a.ckpt")
+    sample(str(tmp_path / "a.ckpt"), 110, str(folder), "files", device="cpu")
+    labels = torch.arange(100, 200) % 7
+    expected = model.sample(100, derive_seed(0, 100), labels)[:10]
+    drawn = [read_picture(path) for path in sorted(folder.iterdir())[100:]]
+    assert np.array_equal(drawn, to_pixels(expected))
 
 
 def test_a_row_of_the_grid_is_a_class() -> None:

@@ -159,11 +159,13 @@ def test_a_model_of_points_is_evaluated_on_its_own_mixture(trained: dict[str, st
 
 def test_classes_come_in_turn() -> None:
     class Labelled(DCGAN):
+        num_classes = 7
+
         def sample(self, n: int, seed: int | None = None, *labels: torch.Tensor) -> torch.Tensor:
             return labels[0].view(n, 1, 1, 1).expand(n, 1, 28, 28) / 10
 
     model = Labelled((1, 28, 28), width=2)
-    drawn = torch.cat(list(draw(model, 250, 0, classes=7)))[:, 0, 0, 0]
+    drawn = torch.cat(list(draw(model, 250, 0)))[:, 0, 0, 0]
     assert torch.equal((10 * drawn).round().long(), torch.arange(250) % 7)
 
 

@@ -14,7 +14,7 @@ from lightning_gen.callbacks.figures import new_figure, save_figure
 from lightning_gen.callbacks.image_grid import show
 from lightning_gen.errors import NotReadyError, require_at_least
 from lightning_gen.files import whole
-from lightning_gen.protocols import Conditional, HasDensity, Judges, Samples
+from lightning_gen.protocols import HasDensity, Judges, Samples, classes_of
 from lightning_gen.sampling import drawing
 from lightning_gen.types import Images
 
@@ -127,8 +127,7 @@ def _frame(batches: int) -> str:
 
 def answers_of(model: object, x: Images) -> Tensor | None:
     """D(x) (b,), if the model has one for single points without labels."""
-    conditional = isinstance(model, Conditional) and model.num_classes
-    if conditional or not isinstance(model, Judges) or not model.scores_are_logits:
+    if classes_of(model) or not isinstance(model, Judges) or not model.scores_are_logits:
         return None
     scores = model.score(x)
     one_each = len(scores) == len(x)  # packs of points have no place on the axis

@@ -15,11 +15,11 @@ from torchvision.utils import make_grid, save_image
 from lightning_gen.errors import NotReadyError, require_at_least
 from lightning_gen.files import whole
 from lightning_gen.protocols import (
-    Conditional,
     Corrupts,
     Demonstrates,
     Reconstructs,
     Samples,
+    classes_of,
     labels_for,
 )
 from lightning_gen.sampling import drawing
@@ -179,10 +179,11 @@ class ImageGrid(Callback):
 
     def _rows_of_classes(self, model: Samples) -> Labels | None:
         """Labels that give each row a class; none for models that take none."""
-        if not isinstance(model, Conditional) or not model.num_classes:
+        classes = classes_of(model)
+        if not classes:
             return None
-        rows = model.num_classes if model.num_classes <= ROWS else -(-self.n // self.columns)
-        return torch.arange(min(rows, model.num_classes)).repeat_interleave(self.columns)
+        rows = classes if classes <= ROWS else -(-self.n // self.columns)
+        return torch.arange(min(rows, classes)).repeat_interleave(self.columns)
 
     def _in_rows(self, *sets: Tensor) -> tuple[Tensor, int]:
         """A row of each set in turn, and its columns; an incomplete last row is left out."""

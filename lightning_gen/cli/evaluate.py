@@ -19,7 +19,7 @@ from lightning_gen.cli.sample import CHUNK, best_device, draw, own_class
 from lightning_gen.errors import UserError, require_at_least
 from lightning_gen.evaluation import CLOSEST, Comparison, compare, require_comparable
 from lightning_gen.files import whole
-from lightning_gen.protocols import Conditional, Samples
+from lightning_gen.protocols import Samples, classes_of
 from lightning_gen.types import Labels, to_pixels
 
 FEWEST = 10  # samples of which there is anything to say
@@ -149,19 +149,13 @@ def require_samples(model: object, data: LightningDataModule, cas: bool = False)
     name = type(model).__name__
     if not isinstance(model, Samples):
         raise UserError(f"{name} draws no samples that could be compared")
-    if cas and not _classes(model):
+    if cas and not classes_of(model):
         raise UserError(f"--cas is for conditional models: {name} draws without labels")
-
-
-def _classes(model: object) -> int:
-    """How many a conditional model has; 0 of any other."""
-    return model.num_classes if isinstance(model, Conditional) else 0
 
 
 def _samples(model: Any, n: int, seed: int) -> tuple[Tensor, Labels | None]:
     """Samples (n, ...) and, of a conditional model, what they are meant to show: all in turn."""
-    classes = _classes(model)
-    chunks = draw(model, n, seed, classes)
+    chunks, classes = draw(model, n, seed), classes_of(model)
     x = torch.cat(list(tqdm(chunks, total=-(-n // CHUNK), disable=not sys.stderr.isatty())))
     return x.float(), torch.arange(n, device=x.device) % classes if classes else None
 

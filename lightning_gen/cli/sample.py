@@ -18,7 +18,7 @@ from lightning_gen.errors import CheckpointError, UserError, require_at_least
 from lightning_gen.files import whole
 from lightning_gen.latents import Prior, Walk
 from lightning_gen.latents import walk as walk_through
-from lightning_gen.protocols import Samples
+from lightning_gen.protocols import Samples, classes_of
 from lightning_gen.sampling import derive_seed, drawing
 from lightning_gen.types import Images, to_pixels
 
@@ -130,8 +130,9 @@ def own_class(class_path: str | None) -> type[LightningModule] | None:
     return getattr(import_module(module), name)
 
 
-def draw(model: Samples, n: int, seed: int, classes: int = 0) -> Iterator[Images]:
+def draw(model: Samples, n: int, seed: int) -> Iterator[Images]:
     """Draw n images chunk by chunk; of a model with classes, all of them in turn."""
+    classes = classes_of(model)
     for start in range(0, n, CHUNK):
         labels = [torch.arange(start, start + CHUNK) % classes] if classes else []
         yield model.sample(CHUNK, derive_seed(seed, start), *labels)[: n - start]
