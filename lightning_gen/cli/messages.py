@@ -3,8 +3,12 @@
 import logging
 import re
 import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from traceback import walk_tb
 
 from lightning_gen import catalog
+from lightning_gen.errors import ArgumentError, UserError
 
 NOISE = [  # of Lightning and its parts; nothing a user of train.py could do about
     "Experiment logs directory",
@@ -44,3 +48,33 @@ def flagged(report: str) -> str:
         expected = re.sub(r"<class '(\w+)'>|typing\.", r"\1", reason[1])
         return f"{flag} must be of type {expected.replace('. Got value:', ', but is')}"
     return report
+
+
+@contextmanager
+def naming_flags(groups: Mapping[str, type]) -> Iterator[None]:
+    """Find our own error behind the ones wrapped around it, and the flag it is about.
+
+    Args:
+        groups: of flags, each with the class whose arguments they are.
+    """
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause and not isinstance(cause, UserError):
+            cause = cause.__cause__ or cause.__context__
+        if cause is None:
+            raise
+        group = _raised_by(cause, groups) if isinstance(cause, ArgumentError) else None
+        if group is None:
+            raise cause from error
+        raise UserError(f"--{group}.{cause}") from error
+
+
+def _raised_by(error: Exception, groups: Mapping[str, type]) -> str | None:
+    """The group of the innermost object at work when the error came up."""
+    found = None
+    for frame, _ in walk_tb(error.__traceback__):
+        worker = frame.f_locals.get("self")
+        found = next((group for group, cls in groups.items() if isinstance(worker, cls)), found)
+    return found

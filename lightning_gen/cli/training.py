@@ -2,8 +2,6 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from time import monotonic
@@ -12,7 +10,7 @@ from typing import Any, Literal
 import jsonargparse
 import torch
 from jsonargparse import Namespace
-from lightning import LightningDataModule, LightningModule, Trainer
+from lightning import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
@@ -32,9 +30,9 @@ from lightning_gen.callbacks import (
 )
 from lightning_gen.checkpoints import WholeCheckpointIO
 from lightning_gen.cli import runs
-from lightning_gen.cli.messages import flagged, hush
+from lightning_gen.cli.messages import flagged, hush, naming_flags
 from lightning_gen.cli.names import gives
-from lightning_gen.errors import ArgumentError, UserError
+from lightning_gen.errors import UserError
 from lightning_gen.files import whole
 from lightning_gen.models.game import Game
 from lightning_gen.protocols import HasTarget
@@ -42,6 +40,16 @@ from lightning_gen.strategies import IN_TURN
 from lightning_gen.types import ImageShape
 
 MAX_EPOCHS = 20  # where no flag says when to stop; Lightning's own 1,000 never end
+CALLBACKS: dict[str, type[Callback]] = {  # of every run, by the group of their flags
+    "grid": ImageGrid,
+    "curves": LossCurves,
+    "ema": GeneratorEMA,
+    "latents": LatentPlot,
+    "density": DensityPlot,
+    "health": GameHealth,
+    "checkpoint": RunCheckpoint,
+}
+GROUPS = {"model": LightningModule, "data": LightningDataModule, **CALLBACKS}
 
 
 class TrainingCLI(LightningCLI):
@@ -79,14 +87,9 @@ class TrainingCLI(LightningCLI):
             default=0,
             help="Samples that are compared with test images after the training; 0 for none.",
         )
-        parser.add_lightning_class_args(ImageGrid, "grid")
-        parser.add_lightning_class_args(LossCurves, "curves")
-        parser.add_lightning_class_args(GeneratorEMA, "ema")
-        parser.add_lightning_class_args(LatentPlot, "latents")
-        parser.add_lightning_class_args(DensityPlot, "density")
+        for group, callback in CALLBACKS.items():
+            parser.add_lightning_class_args(callback, group)
         parser.set_defaults({"ema.halflife": 0.0, "latents.every_n_epochs": 0})
-        parser.add_lightning_class_args(GameHealth, "health")
-        parser.add_lightning_class_args(RunCheckpoint, "checkpoint")
         if not gives(sys.argv[1:], "model.image_shape"):
             parser.link_arguments(
                 "data", "model.init_args.image_shape", _image_shape, apply_on="instantiate"
@@ -130,7 +133,7 @@ class TrainingCLI(LightningCLI):
     def instantiate_classes(self) -> None:
         """Build everything; if that fails, the run has not begun and leaves no folder behind."""
         try:
-            with self._naming_flags():
+            with naming_flags(GROUPS):
                 super().instantiate_classes()
         except Exception:
             if runs.is_first_process() and not self.resumed:
@@ -138,34 +141,8 @@ class TrainingCLI(LightningCLI):
             raise
 
     def _run_subcommand(self, subcommand: str) -> None:
-        with self._naming_flags():
+        with naming_flags(GROUPS):
             super()._run_subcommand(subcommand)
-
-    @contextmanager
-    def _naming_flags(self) -> Iterator[None]:
-        """Find our own error behind the ones wrapped around it, and the flag it is about."""
-        try:
-            yield
-        except Exception as error:
-            cause: BaseException | None = error
-            while cause and not isinstance(cause, UserError):
-                cause = cause.__cause__ or cause.__context__
-            if cause is None:
-                raise
-            if not isinstance(cause, ArgumentError):
-                raise cause from error
-            config = self.config[self.subcommand]
-            groups = {
-                "data": config.data.get("init_args", {}),
-                "grid": config.grid,
-                "latents": config.latents,
-                "density": config.density,
-                "model": config.model.get("init_args", {}),
-            }
-            owner = next(
-                (g for g, arguments in groups.items() if cause.argument in arguments), "model"
-            )
-            raise UserError(f"--{owner}.{cause}") from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Choose what the flags leave open: the strategy, the progress bar."""
