@@ -46,7 +46,8 @@ def load_model(path: str | Path, cls: type[LightningModule] | None = None) -> Li
             reason to import code from elsewhere.
 
     Raises:
-        CheckpointError: see `read_checkpoint`; or the class is not one of ours and not given.
+        CheckpointError: see `read_checkpoint`; or the class is none of this version's and not
+            given.
     """
     checkpoint = read_checkpoint(path)
     if cls is None:
@@ -54,9 +55,12 @@ def load_model(path: str | Path, cls: type[LightningModule] | None = None) -> Li
         if not module.startswith("lightning_gen.models."):
             known = f"{module}.{name}" if name else "a class that the file does not name"
             raise CheckpointError(f"{path} holds {known}: load it with that class's own method")
-        cls = getattr(import_module(module), name, None)
-        if cls is None:
-            raise CheckpointError(f"{path} holds {name}, which this version does not have")
+        try:
+            cls = getattr(import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise CheckpointError(
+                f"{path} holds {name}, which this version does not have"
+            ) from error
     try:
         return cls.load_from_checkpoint(path, map_location="cpu", weights_only=True).eval()
     except TypeError as error:

@@ -17,6 +17,7 @@ from PIL import Image
 from torchvision.datasets import ImageFolder
 
 from lightning_gen import __version__, catalog
+from lightning_gen.checkpoints import CLASS_KEY
 from lightning_gen.cli import main
 from lightning_gen.cli.runs import FOLDER_VARIABLE
 
@@ -310,6 +311,12 @@ NO_CHECKPOINTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "other": (lambda path: torch.save([1, 2], path), "no Lightning checkpoint"),
     "code": (lambda path: torch.save({"state_dict": print}, path), "holds more than data"),
     "missing": (lambda path: None, "there is no checkpoint"),
+    "later model": (
+        lambda path: torch.save(
+            {"state_dict": {}, CLASS_KEY: "lightning_gen.models.later.Later"}, path
+        ),
+        "holds Later, which this version does not have",
+    ),
 }
 
 
