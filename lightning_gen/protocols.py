@@ -67,6 +67,17 @@ class Plays(Protocol):
 
 
 @runtime_checkable
+class Accumulates(Protocol):
+    """Makes a step of several batches itself, where no flag of the Trainer's does it.
+
+    Attributes:
+        accumulate: batches in a step.
+    """
+
+    accumulate: int
+
+
+@runtime_checkable
 class Reconstructs(Protocol):
     """Gives back an image after a passage through the model."""
 

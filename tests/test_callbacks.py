@@ -1,7 +1,8 @@
 """Laws of the callbacks: they show the training and leave it as it is."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from lightning import Callback, LightningModule, Trainer, seed_everything
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from PIL import Image
 from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
 
 from lightning_gen import GeneratorEMA, ImageGrid, LossCurves, Progress
 from lightning_gen.errors import ArgumentError
@@ -164,6 +166,33 @@ def test_without_a_terminal_every_epoch_is_a_line(fit: Fit, capsys: Any) -> None
     assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
     assert all(word in lines[0] for word in ("images/s", "d/loss", "g/loss", "left"))
     assert lines[1].endswith("00:00 left")
+
+
+class Stream(IterableDataset):
+    """Images without end, in a number that no loader knows."""
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return cycle(images())
+
+
+STEPS = {"max_steps": 3, "max_epochs": -1}
+TRAININGS: dict[str, tuple[Callable[[], LightningModule], dict[str, Any]]] = {
+    "epochs": (small_gan, {}),
+    "steps": (lambda: small_gan(k=2), {"max_steps": 3}),
+    "a game's minibatches": (lambda: small_gan(accumulate=3), {}),
+    "a game's steps": (lambda: small_gan(accumulate=3), STEPS),
+    "Lightning's minibatches": (Mirror, {"accumulate_grad_batches": 3}),
+    "Lightning's steps": (Mirror, {"accumulate_grad_batches": 3} | STEPS),
+    "a stream": (Mirror, {"data": DataLoader(Stream(), 8), "accumulate_grad_batches": 3} | STEPS),
+}
+
+
+@pytest.mark.parametrize("key", TRAININGS)
+def test_the_bar_ends_where_the_training_does(key: str, fit: Fit) -> None:
+    make, flags = TRAININGS[key]
+    progress = Progress()
+    trainer = fit(make(), callbacks=[progress], enable_progress_bar=True, **flags)
+    assert progress.bar.total == trainer.fit_loop.total_batch_idx + 1
 
 
 class Record(Callback):

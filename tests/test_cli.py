@@ -241,9 +241,10 @@ def test_the_quickstart_recipe_trains(capsys: Any) -> None:
         assert re.search(rf"{name} +{float([x for x in logged if x][-1]):.4g}\n", told)
 
 
-@pytest.mark.parametrize("k", ["1", "2"])
-def test_gan_trains_by_flags(k: str, capsys: Any) -> None:
-    args = ["fit", "--model", "GAN", *DATA, *BRIEF, "--model.k", k, "--model.optimizer", "sgd"]
+@pytest.mark.parametrize(("flag", "value"), [("k", "1"), ("k", "2"), ("accumulate", "2")])
+def test_gan_trains_by_flags(flag: str, value: str, capsys: Any) -> None:
+    args = ["fit", "--model", "GAN", *DATA, *BRIEF, f"--model.{flag}", value]
+    args += ["--model.optimizer", "sgd"]
     assert main([*args, "--model.generator_widths", "[8]"]) == 0
     assert "Trained for 3 batches" in capsys.readouterr().out
 

@@ -1,6 +1,7 @@
 """How far the training is, how fast it goes and how long it will take."""
 
 import sys
+from math import ceil, inf
 from time import monotonic
 from typing import Any
 
@@ -8,6 +9,8 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.utilities.data import extract_batch_size
 from tqdm import tqdm
+
+from lightning_gen.protocols import Accumulates
 
 
 class Progress(ProgressBar):
@@ -39,9 +42,8 @@ class Progress(ProgressBar):
         """Open the bar at the number of batches that are done already."""
         self.train_started = monotonic()
         self.resumed_at = trainer.fit_loop.total_batch_idx + 1
-        batches = trainer.estimated_stepping_batches
         self.bar = tqdm(
-            total=None if batches == float("inf") else int(batches),
+            total=total_batches(trainer, pl_module),
             initial=self.resumed_at,
             unit="batch",
             dynamic_ncols=True,
@@ -98,6 +100,22 @@ class Progress(ProgressBar):
         done = trainer.fit_loop.total_batch_idx + 1
         pace = (monotonic() - self.train_started) / max(done - self.resumed_at, 1)
         return [f"{tqdm.format_interval(pace * max(self.bar.total - done, 0))} left"]
+
+
+def total_batches(trainer: Trainer, model: LightningModule) -> int | None:
+    """Batches of the whole training, as far as its epochs or steps are limited; None elsewhere."""
+    epoch = trainer.num_training_batches  # infinite where the data do not say
+    limits = []
+    if trainer.max_epochs and trainer.max_epochs > 0:
+        limits.append(trainer.max_epochs * epoch)
+    if trainer.max_steps > 0:
+        own = model.accumulate if isinstance(model, Accumulates) else 1
+        step = own * trainer.accumulate_grad_batches
+        epoch = min(epoch, trainer.max_steps * step)  # whose last step may be shorter
+        epochs, steps = divmod(trainer.max_steps, ceil(epoch / step))
+        limits.append(epochs * epoch + steps * step)
+    total = min(limits, default=inf)
+    return None if total == inf else int(total)
 
 
 def _epochs(trainer: Trainer) -> str:

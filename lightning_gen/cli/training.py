@@ -197,7 +197,8 @@ class TrainingCLI(LightningCLI):
                 if isinstance(callback, ModelCheckpoint) and callback.last_model_path
             ]
             time = runs.duration(monotonic() - self.started)
-            print(f"\nTrained for {self.trainer.global_step:,} batches in {time}.")
+            batches = self.trainer.fit_loop.total_batch_idx + 1
+            print(f"\nTrained for {batches:,} batches in {time}.")
             checkpoint = runs.relative(saved[0]) if saved else None
             metrics = self.trainer.callback_metrics
             print(runs.summary(self.folder, checkpoint, self.model, metrics))
