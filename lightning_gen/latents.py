@@ -61,13 +61,14 @@ def manifold(steps: int) -> Tensor:
 
 
 def walk(model: Prior, kind: Walk, rows: int, steps: int) -> Images:
-    """What a model decodes along a walk: (rows * steps, c, h, w), a row each.
+    """What a model decodes along a walk: images (n, c, h, w), row after row.
 
     Args:
         model: draws and decodes codes; a conditional one shows a class in each row.
-        kind: "interpolation" by arcs between random codes; "traversal" of the entries of one;
-            "manifold" of the codes of a model that has two.
-        rows: of the first two.
+        kind: "interpolation" by arcs between random codes, n = rows * steps; "traversal" of the
+            entries of one code, n = min(rows, latent_dim) * steps; "manifold" of the codes of a
+            model that has two entries, n = steps * steps.
+        rows: of the first two; of a traversal, at most.
         steps: images in a row.
 
     Raises:

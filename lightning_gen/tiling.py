@@ -29,7 +29,7 @@ def translate_picture(
     Args:
         G: gives images of the size that it is given.
         x: pictures (b, c, h, w) of one size.
-        multiple: height and width of what G takes.
+        multiple: height and width of what G takes are multiples of it.
         tile: sides of the tiles in pixels, rounded up to multiples, of which there are two at
             least.
         overlap: pixels that neighbours share, at least.

@@ -65,12 +65,13 @@ def test_encode_writes_codes_with_labels(name: str, trained: dict[str, str], cap
 
 
 @pytest.mark.parametrize("walk", ["interpolation", "traversal", "manifold"])
-def test_walks_make_grids(walk: str, trained: dict[str, str]) -> None:
-    flags = ["--walk", walk, "--n", "15", "--columns", "5"]
+def test_walks_make_grids(walk: str, trained: dict[str, str], capsys: Any) -> None:
+    flags = ["--walk", walk, "--n", "14", "--columns", "5"]
     assert main(["sample", trained["flat"], *flags]) == 0
     width, height = Image.open("samples.png").size
-    assert width == 5 * 30 + 2
-    assert height == {"interpolation": 3, "traversal": 2, "manifold": 5}[walk] * 30 + 2
+    rows = {"interpolation": 3, "traversal": 2, "manifold": 5}[walk]
+    assert (width, height) == (5 * 30 + 2, rows * 30 + 2)
+    assert f"{rows * 5} images: samples.png" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -49,9 +49,10 @@ def sample(
             that a data set can be extended with them.
         label: name of the class folder in the layout "folder".
         columns: images in a row of the grid; a square grid by default.
-        walk: a walk through the codes of an autoencoder instead, with `n` images in a grid:
-            "interpolation" from one random code to another in each row, "traversal" of an entry
-            of the code in each row, "manifold" of codes that have two entries.
+        walk: a walk through the codes of an autoencoder instead, in as many rows as hold `n`
+            images: "interpolation" from one random code to another in each row, "traversal" of an
+            entry of the code in each row, as far as there are entries, "manifold" of codes that
+            have two entries, in as many rows as columns.
         seed: the same seed draws the same images.
         device: cpu, cuda or mps; the fastest there is by default.
         model: class of a model of your own, as my_file.MyClass; ours are named in the checkpoint.
@@ -94,9 +95,10 @@ def sample(
             if walk
             else [to_pixels(x).cpu() for x in draw(drawn, n, seed)]
         )
-        grid = make_grid(torch.cat(pixels), columns) / 255
+        images = torch.cat(pixels)
+        n = len(images)  # rows of a walk are complete, and no more than it has
         with whole(target) as path:
-            save_image(grid, path)
+            save_image(make_grid(images, columns) / 255, path)
     else:
         numbered = iter(paths)
         for x in tqdm(draw(drawn, n, seed), total=-(-n // CHUNK), disable=not sys.stderr.isatty()):
