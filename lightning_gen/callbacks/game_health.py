@@ -41,6 +41,9 @@ class GameHealth(Callback):
 
     Args:
         n: images of the batch, and generated ones, that are looked at; 0 looks at none.
+
+    Raises:
+        ArgumentError: n is negative.
     """
 
     def __init__(self, n: int = 64) -> None:
@@ -66,7 +69,9 @@ class GameHealth(Callback):
 
     def observe(self, model: Any, batch: Any, seed: int) -> dict[str, float]:
         """What there is to know of the game at this batch."""
-        facts = {f"gradient_{name}": gradient_norm(D) for name, D in model.players.items()}
+        facts = {
+            f"gradient_{name}": gradient_norm(player) for name, player in model.players.items()
+        }
         draws = isinstance(model, Samples)
         if not draws:
             return facts
