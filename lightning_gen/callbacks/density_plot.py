@@ -1,17 +1,16 @@
 """What a generator of points has learnt, against the density that the points come from."""
 
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import LightningModule, Trainer
 from PIL import Image
 from torch import Tensor
 
+from lightning_gen.callbacks.draws import Draws, file_name, show
 from lightning_gen.callbacks.figures import new_figure, save_figure
-from lightning_gen.callbacks.image_grid import show
 from lightning_gen.errors import NotReadyError, require_at_least
 from lightning_gen.files import whole
 from lightning_gen.protocols import HasDensity, Judges, Samples, classes_of
@@ -23,7 +22,7 @@ SIDE = 500  # points of the plane's grid along a side
 FRAME, LAST_FRAME = 150, 2000  # milliseconds in the animation
 
 
-class DensityPlot(Callback):
+class DensityPlot(Draws):
     """Draws generated points against the data's density, frame by frame, and animates the frames.
 
     Points are images (d, 1, 1) of a data module that knows their density. In one dimension, as in
@@ -54,30 +53,15 @@ class DensityPlot(Callback):
         samples: int = 10_000,
         seed: int = 0,
     ) -> None:
-        require_at_least(0, every_n_epochs=every_n_epochs, every_n_batches=every_n_batches)
+        super().__init__(every_n_epochs, every_n_batches)
         require_at_least(1, samples=samples)
-        self.every_n_epochs, self.every_n_batches = every_n_epochs, every_n_batches
         self.samples, self.seed = samples, seed
-        self.folder: Path | None = None
         self.log_p: Tensor | None = None  # of the plane, the same in every frame
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Find the run's folder, in every process, because Lightning's answer is a broadcast."""
-        self.folder = Path(trainer.log_dir or trainer.default_root_dir) / "images" / "density"
+        """Begin anew: other data have another density."""
+        super().setup(trainer, pl_module, stage)
         self.log_p = None
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Draw every n batches."""
-        batches = trainer.fit_loop.total_batch_idx + 1
-        if self.every_n_batches and batches % self.every_n_batches == 0:
-            self.draw(trainer, pl_module)
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw every n epochs."""
-        if self.every_n_epochs and (trainer.current_epoch + 1) % self.every_n_epochs == 0:
-            self.draw(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Animate the frames."""
@@ -105,24 +89,21 @@ class DensityPlot(Callback):
                 self.log_p = landscape(data) if self.log_p is None else self.log_p
                 figure = plane(self.log_p, x)
             figure.suptitle(f"after {batches:,} batches")
-            show(trainer, "density", save_figure(figure, self.folder / _frame(batches)), batches)
+            path = self.folder / "density" / file_name(batches)
+            show(trainer, "density", save_figure(figure, path), batches)
 
     def animate(self, trainer: Trainer) -> None:
         """Write all frames up to now as a GIF, also those of the run that this one resumes."""
         if not trainer.is_global_zero or self.folder is None:
             return
-        last = _frame(trainer.fit_loop.total_batch_idx + 1)
-        paths = [path for path in sorted(self.folder.glob("step-*.png")) if path.name <= last]
+        folder, last = self.folder / "density", file_name(trainer.fit_loop.total_batch_idx + 1)
+        paths = [path for path in sorted(folder.glob("step-*.png")) if path.name <= last]
         if not paths:
             return
         frames = (Image.open(path).convert("RGB") for path in paths)  # read one by one
         times = [FRAME] * (len(paths) - 1) + [LAST_FRAME]
-        with whole(self.folder / "density.gif") as path:
+        with whole(folder / "density.gif") as path:
             next(frames).save(path, save_all=True, append_images=frames, duration=times, loop=0)
-
-
-def _frame(batches: int) -> str:
-    return f"step-{batches:08}.png"
 
 
 def answers_of(model: object, x: Images) -> Tensor | None:

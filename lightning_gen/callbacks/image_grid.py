@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
-from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning import LightningModule, Trainer
 from lightning.pytorch.utilities.data import extract_batch_size
 from torch import Tensor
 from torchvision.utils import make_grid, save_image
 
+from lightning_gen.callbacks.draws import Draws, file_name, show
 from lightning_gen.errors import NotReadyError, require_at_least
 from lightning_gen.files import whole
 from lightning_gen.protocols import (
@@ -26,23 +25,6 @@ from lightning_gen.sampling import drawing
 from lightning_gen.types import Images, Labels, Translations, to_pixels, unpack
 
 
-@runtime_checkable
-class LogsImages(Protocol):
-    """A logger with a panel for pictures, such as W&B's."""
-
-    def log_image(self, key: str, images: list[Any], step: int | None = None) -> None:
-        """Show pictures under a name, at a step."""
-
-
-def show(trainer: Trainer, name: str, picture: Tensor, batches: int) -> None:
-    """Hand a picture (c, h, w) in [0, 1] to the loggers that have a panel for pictures."""
-    for logger in trainer.loggers:
-        if isinstance(logger, LogsImages):
-            logger.log_image(f"images/{name}", [picture], step=batches)
-        elif isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_image(f"images/{name}", picture, batches)
-
-
 def in_colours(x: Images) -> Translations:
     """Images of any channels as three: greys in each of them, the first of many."""
     return x[:, :3] if x.shape[1] > 2 else x[:, :1].expand(-1, 3, -1, -1)
@@ -51,7 +33,7 @@ def in_colours(x: Images) -> Translations:
 ROWS = 20  # classes up to which a grid shows all of them
 
 
-class ImageGrid(Callback):
+class ImageGrid(Draws):
     """Draws the same latents, or the same validation images, again and again as training goes on.
 
     Each ability of the model gives a grid: `samples`, a class in each row of a conditional model;
@@ -81,18 +63,12 @@ class ImageGrid(Callback):
         every_n_batches: int = 0,
         seed: int = 0,
     ) -> None:
+        super().__init__(every_n_epochs, every_n_batches)
         require_at_least(1, n=n, columns=columns)
-        require_at_least(0, every_n_epochs=every_n_epochs, every_n_batches=every_n_batches)
         self.n, self.columns, self.seed = n, columns, seed
-        self.every_n_epochs, self.every_n_batches = every_n_epochs, every_n_batches
-        self.folder: Path | None = None
         self.x: Images | None = None
         self.labels: Labels | None = None
         self.batches: list[Any] = []
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Find the run's folder, in every process, because Lightning's answer is a broadcast."""
-        self.folder = Path(trainer.log_dir or trainer.default_root_dir) / "images"
 
     def on_validation_batch_end(
         self,
@@ -121,19 +97,6 @@ class ImageGrid(Callback):
                 seen = [] if self.labels is None else [self.labels]
                 self.labels = torch.cat([*seen, labels])[: self.n]
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Draw every n batches."""
-        batches = trainer.fit_loop.total_batch_idx + 1
-        if self.every_n_batches and batches % self.every_n_batches == 0:
-            self.draw(trainer, pl_module)
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw every n epochs."""
-        if self.every_n_epochs and (trainer.current_epoch + 1) % self.every_n_epochs == 0:
-            self.draw(trainer, pl_module)
-
     def draw(self, trainer: Trainer, model: LightningModule) -> None:
         """Draw now: write a picture for each ability, and hand it to the loggers."""
         if not trainer.is_global_zero or self.folder is None:
@@ -144,7 +107,7 @@ class ImageGrid(Callback):
                 if images.shape[2:] == (1, 1):
                     continue  # points, which `DensityPlot` draws
                 grid = make_grid(to_pixels(images).cpu(), columns) / 255
-                with whole(self.folder / ability / f"step-{batches:08}.png") as path:
+                with whole(self.folder / ability / file_name(batches)) as path:
                     save_image(grid, path)
                 show(trainer, ability, grid, batches)
 

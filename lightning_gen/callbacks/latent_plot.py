@@ -6,11 +6,11 @@ from typing import Any, get_args
 
 import numpy as np
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import LightningModule, Trainer
 from torch import Tensor
 
+from lightning_gen.callbacks.draws import Draws, file_name, show
 from lightning_gen.callbacks.figures import new_figure, save_figure
-from lightning_gen.callbacks.image_grid import show
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.projection import Array, Method, knn_accuracy, project, trustworthiness
 from lightning_gen.protocols import Encodes, Features, Samples, labels_for
@@ -21,7 +21,7 @@ MOST = 5000
 PICTURES = 400  # more pictures than that hide each other
 
 
-class LatentPlot(Callback):
+class LatentPlot(Draws):
     """Draws a map of the same validation images' codes, coloured by class, as training goes on.
 
     Codes of two entries are drawn as they are, longer ones through t-SNE or PCA. The title has the
@@ -58,7 +58,7 @@ class LatentPlot(Callback):
         seed: int = 0,
         n_jobs: int = 1,
     ) -> None:
-        require_at_least(0, every_n_epochs=every_n_epochs)
+        super().__init__(every_n_epochs)
         require_at_least(2, n=n)
         require_at_least(1, perplexity=perplexity)
         require_one_of(get_args(Method), method=method)
@@ -66,17 +66,12 @@ class LatentPlot(Callback):
             raise ArgumentError(
                 "n", f"must be at most {MOST}, but is {n}: t-SNE would take minutes"
             )
-        self.every_n_epochs, self.n, self.method = every_n_epochs, n, method
-        self.perplexity, self.pictures, self.pixels = perplexity, pictures, pixels
+        self.n, self.method, self.perplexity = n, method, perplexity
+        self.pictures, self.pixels = pictures, pixels
         self.seed, self.n_jobs = seed, n_jobs
-        self.folder: Path | None = None
         self.batches: list[tuple[Images, Labels | None]] = []
         self.chosen: tuple[Images, Labels | None] | None = None
         self.maps: dict[str, Array] = {}  # the last ones, from which the next ones start
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Find the run's folder, in every process, because Lightning's answer is a broadcast."""
-        self.folder = Path(trainer.log_dir or trainer.default_root_dir) / "images" / "latents"
 
     def on_validation_batch_end(
         self,
@@ -102,11 +97,6 @@ class LatentPlot(Callback):
             self.chosen = _balanced(x, torch.cat(labels) if labels else None, self.n)
             self.batches = []
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw every n epochs."""
-        if self.every_n_epochs and (trainer.current_epoch + 1) % self.every_n_epochs == 0:
-            self.draw(trainer, pl_module)
-
     def draw(self, trainer: Trainer, model: LightningModule) -> None:
         """Draw now: write the map, log its figures, and hand it to the loggers."""
         if not trainer.is_global_zero or self.chosen is None or self.folder is None:
@@ -129,8 +119,7 @@ class LatentPlot(Callback):
                 model.log(f"latents/{name}/knn_accuracy", accuracy, rank_zero_only=True)
             titles.append(title)
         batches = trainer.fit_loop.total_batch_idx + 1
-        path = self.folder / f"step-{batches:08}.png"
-        picture = self.picture(scene, titles, path)
+        picture = self.picture(scene, titles, self.folder / "latents" / file_name(batches))
         show(trainer, "latents", picture, batches)
 
     def scene(
