@@ -10,7 +10,7 @@ from lightning import LightningDataModule
 
 import lightning_gen.datamodules  # noqa: F401 -- an imported class is known to --data by its name
 from lightning_gen.checkpoints import load_model
-from lightning_gen.cli.messages import flagged
+from lightning_gen.cli.messages import parsing, refuse_existing
 from lightning_gen.cli.sample import best_device, own_class
 from lightning_gen.errors import CheckpointError, DataError, UserError
 from lightning_gen.files import whole
@@ -49,8 +49,7 @@ def encode(
     target = Path(out)
     if target.suffix != ".npz":
         raise UserError(f"--out {target} must end in .npz")
-    if target.exists() and not force:
-        raise UserError(f"{target} exists: choose another --out, or --force true to replace it")
+    refuse_existing([target], force)
     encoder = load_model(checkpoint, own_class(model)).to(device or best_device())
     if not isinstance(encoder, Encodes):
         raise CheckpointError(f"{checkpoint} holds {type(encoder).__name__}, which encodes nothing")
@@ -79,7 +78,5 @@ def run(args: list[str]) -> None:
     )
     parser.add_argument("checkpoint", type=str, help="the file that training wrote")
     parser.add_function_arguments(encode, skip={"checkpoint"})  # a data module has its own flags
-    try:
+    with parsing():
         encode(**parser.instantiate(parser.parse_args(args[1:])))
-    except jsonargparse.ArgumentError as error:
-        raise UserError(flagged(str(error))) from error

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from lightning_gen import __version__, catalog
 from lightning_gen.checkpoints import load_model, read_checkpoint
-from lightning_gen.cli.messages import flagged
+from lightning_gen.cli.messages import parsing, refuse_existing
 from lightning_gen.cli.sample import CHUNK, best_device, draw, own_class
 from lightning_gen.errors import UserError, require_at_least
 from lightning_gen.evaluation import CLOSEST, Comparison, compare, require_comparable
@@ -109,10 +109,8 @@ def run(args: list[str]) -> None:
         help="a data module, that of the training by default",
     )
     parser.add_function_arguments(evaluate, skip={"checkpoint", "data"})
-    try:
+    with parsing():
         evaluate(**parser.instantiate(parser.parse_args(args[1:])))
-    except jsonargparse.ArgumentError as error:
-        raise UserError(flagged(str(error))) from error
 
 
 def _trained_on(checkpoint: str | None = None) -> dict[str, Any]:
@@ -129,9 +127,7 @@ def _target(checkpoint: str, out: str | None, force: bool) -> Path:
     target = Path(out) if out else source.with_name(f"{source.stem}-evaluation.json")
     if target.suffix != ".json":
         raise UserError(f"--out {target} must end in .json")
-    for path in (target, _picture(target)):
-        if path.exists() and not force:
-            raise UserError(f"{path} exists: choose another --out, or --force true to replace it")
+    refuse_existing([target, _picture(target)], force)
     return target
 
 

@@ -3,9 +3,12 @@
 import logging
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from traceback import walk_tb
+
+import jsonargparse
 
 from lightning_gen import catalog
 from lightning_gen.errors import ArgumentError, UserError
@@ -48,6 +51,26 @@ def flagged(report: str) -> str:
         expected = re.sub(r"<class '(\w+)'>|typing\.", r"\1", reason[1])
         return f"{flag} must be of type {expected.replace('. Got value:', ', but is')}"
     return report
+
+
+@contextmanager
+def parsing() -> Iterator[None]:
+    """Turn a parser's report into one line, see `flagged`."""
+    try:
+        yield
+    except jsonargparse.ArgumentError as error:
+        raise UserError(flagged(str(error))) from error
+
+
+def refuse_existing(paths: Iterable[Path], force: bool) -> None:
+    """Refuse to replace files, unless that is asked for.
+
+    Raises:
+        UserError: naming the first file that exists.
+    """
+    for path in paths:
+        if path.exists() and not force:
+            raise UserError(f"{path} exists: choose another --out, or --force true to replace it")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from torchvision.utils import make_grid, save_image
 from tqdm import tqdm
 
 from lightning_gen.checkpoints import load_model
-from lightning_gen.cli.messages import flagged
+from lightning_gen.cli.messages import parsing, refuse_existing
 from lightning_gen.errors import CheckpointError, UserError, require_at_least
 from lightning_gen.files import whole
 from lightning_gen.latents import Prior, Walk
@@ -75,11 +75,7 @@ def sample(
         if layout == "grid"
         else [folder / f"{seed}-{number:06}.png" for number in range(n)]
     )
-    existing = [path for path in paths if path.exists()]
-    if existing and not force:
-        raise UserError(
-            f"{existing[0]} exists: choose another --out, or --force true to replace it"
-        )
+    refuse_existing(paths, force)
 
     drawn = load_model(checkpoint, own_class(model)).to(device or best_device())
     if not isinstance(drawn, Samples):
@@ -110,12 +106,10 @@ def sample(
 
 def run(args: list[str]) -> None:
     """Parse and run a command line that begins with `sample`."""
-    try:
+    with parsing():
         jsonargparse.auto_cli(
             sample, args=args[1:], prog="train.py sample", exit_on_error=False, allow_abbrev=False
         )
-    except jsonargparse.ArgumentError as error:
-        raise UserError(flagged(str(error))) from error
 
 
 def own_class(class_path: str | None) -> type[LightningModule] | None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
 
-import jsonargparse
 import torch
 from jsonargparse import Namespace
 from lightning import Callback, LightningDataModule, LightningModule, Trainer
@@ -30,7 +29,7 @@ from lightning_gen.callbacks import (
 )
 from lightning_gen.checkpoints import WholeCheckpointIO
 from lightning_gen.cli import runs
-from lightning_gen.cli.messages import flagged, hush, naming_flags
+from lightning_gen.cli.messages import hush, naming_flags, parsing
 from lightning_gen.cli.names import gives
 from lightning_gen.errors import UserError
 from lightning_gen.files import whole
@@ -231,18 +230,17 @@ def run(args: list[str]) -> None:
     hush()
     try:
         sys.argv[1:] = args  # Lightning starts further processes with this command line
-        TrainingCLI(
-            LightningModule,
-            LightningDataModule,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            save_config_callback=None,
-            seed_everything_default=0,
-            auto_configure_optimizers=False,  # --optimizer would replace the models' own pair
-            load_from_checkpoint_support=False,  # checkpoints hold plain arguments instead
-        )
-    except jsonargparse.ArgumentError as error:
-        raise UserError(flagged(str(error))) from error
+        with parsing():
+            TrainingCLI(
+                LightningModule,
+                LightningDataModule,
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                save_config_callback=None,
+                seed_everything_default=0,
+                auto_configure_optimizers=False,  # --optimizer would replace the models' own pair
+                load_from_checkpoint_support=False,  # checkpoints hold plain arguments instead
+            )
     finally:
         if "wandb" in sys.modules:
             sys.modules["wandb"].finish()

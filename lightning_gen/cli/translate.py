@@ -11,7 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from lightning_gen.cli.gallery import write_gallery
-from lightning_gen.cli.messages import flagged
+from lightning_gen.cli.messages import parsing, refuse_existing
 from lightning_gen.cli.sample import best_device, own_class
 from lightning_gen.errors import DataError, UserError, first_few, require_at_least
 from lightning_gen.pictures import files_below, read_picture
@@ -109,7 +109,7 @@ def _large_pictures() -> Iterator[None]:
 
 def run(args: list[str]) -> None:
     """Parse and run a command line that begins with `translate`."""
-    try:
+    with parsing():
         jsonargparse.auto_cli(
             translate,
             args=args[1:],
@@ -117,8 +117,6 @@ def run(args: list[str]) -> None:
             exit_on_error=False,
             allow_abbrev=False,
         )
-    except jsonargparse.ArgumentError as error:
-        raise UserError(flagged(str(error))) from error
 
 
 def _files(pictures: Path, out: Path, html: bool, force: bool) -> dict[Path, Path]:
@@ -136,11 +134,11 @@ def _files(pictures: Path, out: Path, html: bool, force: bool) -> dict[Path, Pat
             raise UserError(f"{source} and another picture would both become {written}: rename one")
         files[source] = written
     originals = {source.resolve() for source in sources}
-    for path in [*files.values(), *([out / "index.html"] if html else [])]:
+    places = [*files.values(), *([out / "index.html"] if html else [])]
+    for path in places:
         if path.resolve() in originals:
             raise UserError(f"{path} is one of the pictures themselves: choose another --out")
-        if path.exists() and not force:
-            raise UserError(f"{path} exists: choose another --out, or --force true to replace it")
+    refuse_existing(places, force)
     return files
 
 
