@@ -1,7 +1,7 @@
 """sample: images from a checkpoint, as a grid, as files, or as a folder to train on."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from lightning_gen.protocols import Samples, classes_of
 from lightning_gen.sampling import derive_seed, drawing
 from lightning_gen.types import Images, to_pixels
 
+Layout = Literal["grid", "files", "folder"]
 CHUNK = 100  # images drawn at once: the i-th image depends on the seed and i, not on n
 
 
@@ -29,7 +30,7 @@ def sample(
     checkpoint: str,
     n: int = 64,
     out: str | None = None,
-    layout: Literal["grid", "files", "folder"] = "grid",
+    layout: Layout = "grid",
     label: str = "generated",
     columns: int | None = None,
     walk: Walk | None = None,
@@ -67,40 +68,15 @@ def sample(
     if walk and layout != "grid":
         raise UserError("--walk is a grid: leave out --layout")
     target = Path(out or ("samples.png" if layout == "grid" else "samples"))
-    if layout == "grid" and target.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
-        raise UserError(f"--out {target} must end in .png, .jpg or .webp")
-    folder = target / label if layout == "folder" else target
-    paths = (
-        [target]
-        if layout == "grid"
-        else [folder / f"{seed}-{number:06}.png" for number in range(n)]
-    )
+    paths = _paths(target, layout, label, seed, n)
     refuse_existing(paths, force)
-
-    drawn = load_model(checkpoint, own_class(model)).to(device or best_device())
-    if not isinstance(drawn, Samples):
-        raise CheckpointError(f"{checkpoint} holds {type(drawn).__name__}, which cannot draw")
-    if drawn.sample(1, seed=seed).shape[2:] == (1, 1):
-        raise UserError(
-            f"{checkpoint} draws points, which make no pictures; in Python, sample(n) gives them"
-        )
+    drawn = _load(checkpoint, model, device)
+    columns = columns or round(n**0.5)
+    chunks = [_walk(drawn, walk, n, columns, seed)] if walk else draw(drawn, n, seed)
     if layout == "grid":
-        columns = columns or round(n**0.5)
-        pixels = (
-            [to_pixels(_walk(drawn, walk, n, columns, seed)).cpu()]
-            if walk
-            else [to_pixels(x).cpu() for x in draw(drawn, n, seed)]
-        )
-        images = torch.cat(pixels)
-        n = len(images)  # rows of a walk are complete, and no more than it has
-        with whole(target) as path:
-            save_image(make_grid(images, columns) / 255, path)
+        n = _write_grid(target, chunks, columns)
     else:
-        numbered = iter(paths)
-        for x in tqdm(draw(drawn, n, seed), total=-(-n // CHUNK), disable=not sys.stderr.isatty()):
-            for image in to_pixels(x).cpu() / 255:
-                with whole(next(numbered)) as path:
-                    save_image(image, path)
+        _write_files(paths, chunks)
     print(f"{n} images: {target}")
 
 
@@ -132,6 +108,44 @@ def draw(model: Samples, n: int, seed: int) -> Iterator[Images]:
     for start in range(0, n, CHUNK):
         labels = [torch.arange(start, start + CHUNK) % classes] if classes else []
         yield model.sample(CHUNK, derive_seed(seed, start), *labels)[: n - start]
+
+
+def _paths(target: Path, layout: Layout, label: str, seed: int, n: int) -> list[Path]:
+    """The files to write."""
+    if layout == "grid":
+        if target.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+            raise UserError(f"--out {target} must end in .png, .jpg or .webp")
+        return [target]
+    folder = target / label if layout == "folder" else target
+    return [folder / f"{seed}-{number:06}.png" for number in range(n)]
+
+
+def _load(checkpoint: str, model: str | None, device: str | None) -> Any:
+    """The model that a checkpoint holds, if it draws pictures."""
+    drawn = load_model(checkpoint, own_class(model)).to(device or best_device())
+    if not isinstance(drawn, Samples):
+        raise CheckpointError(f"{checkpoint} holds {type(drawn).__name__}, which cannot draw")
+    if drawn.sample(1, seed=0).shape[2:] == (1, 1):
+        raise UserError(
+            f"{checkpoint} draws points, which make no pictures; in Python, sample(n) gives them"
+        )
+    return drawn
+
+
+def _write_grid(target: Path, chunks: Iterable[Images], columns: int) -> int:
+    """Write images as one picture; how many they are, which a walk decides itself."""
+    pixels = torch.cat([to_pixels(x).cpu() for x in chunks])
+    with whole(target) as path:
+        save_image(make_grid(pixels, columns) / 255, path)
+    return len(pixels)
+
+
+def _write_files(paths: list[Path], chunks: Iterable[Images]) -> None:
+    numbered = iter(paths)
+    for x in tqdm(chunks, total=-(-len(paths) // CHUNK), disable=not sys.stderr.isatty()):
+        for image in to_pixels(x).cpu() / 255:
+            with whole(next(numbered)) as path:
+                save_image(image, path)
 
 
 def _walk(model: Any, kind: Walk, n: int, columns: int, seed: int) -> Images:

@@ -16,7 +16,7 @@ from lightning_gen.cli.sample import best_device, own_class
 from lightning_gen.errors import DataError, UserError, first_few, require_at_least
 from lightning_gen.pictures import files_below, read_picture
 from lightning_gen.tiling import SMALLEST
-from lightning_gen.translator import load_translator
+from lightning_gen.translator import Translator, load_translator
 from lightning_gen.types import Direction
 from lightning_gen.writing import write_picture, written_name
 
@@ -70,28 +70,19 @@ def translate(
     translator = load_translator(checkpoint, direction, own_class(model), noise)
     print(f"Translating {'with dropout' if translator.noise else 'in eval mode'}.")
     translator.network.to(device or best_device())
-    unread: dict[Path, str] = {}
-    problems: list[str] = []
     place = Path(out)
     with _large_pictures():
-        for path, written in tqdm(files.items(), disable=not sys.stderr.isatty()):
-            try:
-                pixels = torch.tensor(read_picture(path, translator.channels))
-            except DataError as error:
-                unread[path] = str(error)
-            else:
-                write_picture(translator(pixels, tile, seed).numpy(), written)
+        unread = _translate(translator, files, tile, seed)
+        problems = [*unread.values()]
+        done = {source: path for source, path in files.items() if source not in unread}
         if html:
-            place /= "index.html"
-            shown = {
-                written.relative_to(out).as_posix(): [path, written, *wanted.get(path, [])]
-                for path, written in files.items()
-                if path not in unread
+            rows = {
+                path.relative_to(out).as_posix(): [source, path, *wanted.get(source, [])]
+                for source, path in done.items()
             }
-            problems = write_gallery(place, f"Translated by {Path(checkpoint).name}", shown)
-    count = len(files) - len(unread)
-    print(f"{count} picture{'' if count == 1 else 's'}: {place}")
-    problems = [*unread.values(), *problems]
+            place /= "index.html"
+            problems += write_gallery(place, f"Translated by {Path(checkpoint).name}", rows)
+    print(f"{len(done)} picture{'' if len(done) == 1 else 's'}: {place}")
     if problems:
         summary = f"{len(problems)} of {len(files) + len(wanted)} cannot be read:"
         raise DataError("\n".join([summary, *first_few(problems)]))
@@ -117,6 +108,21 @@ def run(args: list[str]) -> None:
             exit_on_error=False,
             allow_abbrev=False,
         )
+
+
+def _translate(
+    translator: Translator, files: dict[Path, Path], tile: int, seed: int
+) -> dict[Path, str]:
+    """Write the translation of each picture; what is wrong with those that cannot be read."""
+    unread = {}
+    for source, path in tqdm(files.items(), disable=not sys.stderr.isatty()):
+        try:
+            pixels = torch.tensor(read_picture(source, translator.channels))
+        except DataError as error:
+            unread[source] = str(error)
+        else:
+            write_picture(translator(pixels, tile, seed).numpy(), path)
+    return unread
 
 
 def _files(pictures: Path, out: Path, html: bool, force: bool) -> dict[Path, Path]:
