@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from jsonargparse import Namespace
 from lightning import Callback, LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.plugins import CheckpointIO
@@ -31,6 +31,7 @@ from lightning_gen.checkpoints import WholeCheckpointIO
 from lightning_gen.cli import runs
 from lightning_gen.cli.messages import hush, naming_flags, parsing
 from lightning_gen.cli.names import gives
+from lightning_gen.cli.summary import duration, relative, saved_by, summary
 from lightning_gen.errors import UserError
 from lightning_gen.files import whole
 from lightning_gen.models.game import Game
@@ -190,21 +191,15 @@ class TrainingCLI(LightningCLI):
     def after_fit(self) -> None:
         """Say where everything lies, and how to go on."""
         if self.trainer.is_global_zero:
-            saved = [
-                callback.last_model_path
-                for callback in self.trainer.checkpoint_callbacks
-                if isinstance(callback, ModelCheckpoint) and callback.last_model_path
-            ]
-            time = runs.duration(monotonic() - self.started)
+            time = duration(monotonic() - self.started)
             batches = self.trainer.fit_loop.total_batch_idx + 1
             print(f"\nTrained for {batches:,} batches in {time}.")
-            checkpoint = runs.relative(saved[0]) if saved else None
-            metrics = self.trainer.callback_metrics
-            print(runs.summary(self.folder, checkpoint, self.model, metrics))
+            checkpoint = saved_by(self.trainer)
+            print(summary(self.folder, checkpoint, self.model, self.trainer.callback_metrics))
             if n := self.config.fit.evaluate:
                 from lightning_gen.cli.evaluate import report
 
-                target = runs.relative(self.folder / "evaluation.json")
+                target = relative(self.folder / "evaluation.json")
                 report(str(checkpoint), self.model, self.datamodule, target, n)
 
     def before_predict(self) -> None:

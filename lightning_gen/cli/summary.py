@@ -1,0 +1,77 @@
+"""What a training says at its end: what it reached, where everything lies, what comes next."""
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from lightning import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor
+
+from lightning_gen.models.image_model import ImageModel
+from lightning_gen.protocols import Samples, Translates
+
+DIVERSITY = "health/diversity"  # of a game's samples, as a share of the data's
+
+
+def summary(
+    folder: Path, checkpoint: Path | None, model: object, metrics: Mapping[str, Tensor]
+) -> str:
+    """What a finished training reached, where it left what, and the command that draws more."""
+    reached = [name for name in metrics if name.startswith("val/") or name == DIVERSITY]
+    width = max(map(len, ["loss curves", *reached])) + 2
+    grids = {
+        path.parent.name: path
+        for path in sorted(folder.glob("images/*/*.png"), key=os.path.getmtime)
+    }
+    places = {
+        "sample grid": grids.get("samples"),
+        "reconstructions": grids.get("reconstructions"),
+        "A to B": grids.get("translations-AtoB"),
+        "B to A": grids.get("translations-BtoA"),
+        "latent map": grids.get("latents"),
+        "densities": folder / "images" / "density" / "density.gif",
+        "loss curves": folder / "losses.png",
+        "metrics": folder / "metrics.csv",
+        "checkpoint": checkpoint,
+    }
+    lines = [f"  {name:{width}}{metrics[name]:.4g}" for name in reached]
+    lines += [f"  {name:{width}}{path}" for name, path in places.items() if path and path.exists()]
+    command = _command(model)
+    if checkpoint and checkpoint.exists() and command:
+        program = "python train.py" if sys.argv[0].endswith(".py") else "lightning-gen"
+        task, name, rest = command
+        lines += [f"{task}:", f"  {program} {name} {shlex.quote(str(checkpoint))} {rest}"]
+    return "\n".join(lines)
+
+
+def _command(model: object) -> tuple[str, str, str] | None:
+    """What comes next for a model that is trained: the task, its command, and the arguments."""
+    if isinstance(model, Translates):
+        return "Translate pictures", "translate", "PICTURES"
+    points = isinstance(model, ImageModel) and model.image_shape[1:] == (1, 1)
+    if isinstance(model, Samples) and not points:
+        return "Draw more samples", "sample", "--n 100"
+    return None
+
+
+def saved_by(trainer: Trainer) -> Path | None:
+    """The checkpoint that a training has written last, if it has written any."""
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.last_model_path:
+            return relative(callback.last_model_path)
+    return None
+
+
+def relative(path: str | Path) -> Path:
+    """The path from the working directory, where it lies below it."""
+    path = Path(path)
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def duration(seconds: float) -> str:
+    """Seconds as minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
