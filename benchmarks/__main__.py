@@ -9,30 +9,25 @@ import json
 import platform
 import resource
 import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from subprocess import DEVNULL, PIPE, Popen
 from typing import Any
 
 import torch
-from lightning import Callback, Trainer
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from benchmarks import networks
+from benchmarks.timing import by_hand, by_script, first_steps, spread, through_trainer
 from lightning_gen import DCGAN, GAN, VAE, MNISTDataModule
 from lightning_gen.cli.messages import hush
 from lightning_gen.types import to_images
 
-WARMUP = 5
-first_steps: list[float] = []  # seconds from `fit` to the end of the first step
 Pair = tuple[nn.Module, nn.Module]
 
 
@@ -75,55 +70,11 @@ def vae(shape: tuple[int, int, int], encoder: nn.Module, decoder: nn.Module) -> 
     return VAE(shape, 16, binarization="none", encoder=encoder, decoder=decoder)
 
 
-class Clock(Callback):
-    """Seconds per step, without the first ones."""
-
-    def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, i: int) -> None:
-        if trainer.fit_loop.total_batch_idx == 1:
-            self.first = time.perf_counter()
-        if trainer.fit_loop.total_batch_idx == WARMUP:
-            self.start = time.perf_counter()
-
-    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
-        steps = trainer.global_step - WARMUP
-        self.seconds = (time.perf_counter() - self.start) / steps
-
-
-def through_trainer(model: Any, data: Any, steps: int, precision: str) -> float:
-    """Seconds a step as users train: Trainer, DataModule, logging every 50 steps."""
-    clock = Clock()
-    trainer = Trainer(
-        accelerator="cpu",
-        precision=precision,  # type: ignore[arg-type]
-        max_steps=steps + WARMUP,
-        max_epochs=-1,
-        limit_val_batches=0,
-        callbacks=[clock],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    start = time.perf_counter()
-    trainer.fit(model, data)
-    first_steps.append(clock.first - start)
-    return clock.seconds
-
-
-def by_hand(step: Callable[[Tensor], None], pixels: Tensor, steps: int) -> float:
-    """Seconds a step of the same rule in plain torch, its data one tensor in memory."""
-    batches = _batches(pixels)
-    for number in range(steps + WARMUP):
-        if number == WARMUP:
-            start = time.perf_counter()
-        step(to_images(next(batches)))
-    return (time.perf_counter() - start) / steps
-
-
-def _batches(pixels: Tensor) -> Iterator[Tensor]:
+def batches(pixels: Tensor) -> Iterator[tuple[Tensor]]:
+    """Images without end, out of one tensor in memory."""
     while True:
         for index in torch.randperm(len(pixels)).split(64)[:-1]:
-            yield pixels.index_select(0, index)
+            yield (to_images(pixels.index_select(0, index)),)
 
 
 def game_by_hand(players: Pair, precision: str, *, share_fakes: bool) -> Callable[[Tensor], None]:
@@ -191,17 +142,6 @@ def images_per_second(seconds: float = 3.0) -> float:
     return images / (time.perf_counter() - start)
 
 
-def by_script(script: Path, steps: int) -> float:
-    """Seconds a step of a public script, which prints a line for each."""
-    command = [sys.executable, "-u", script.name]
-    with Popen(command, cwd=script.parent, stdout=PIPE, stderr=DEVNULL, text=True) as process:
-        lines = (line for line in process.stdout or () if "[Batch" in line)
-        start = [time.perf_counter() for _ in islice(lines, WARMUP)][-1]
-        last = [time.perf_counter() for _ in islice(lines, steps)][-1]
-        process.kill()
-    return (last - start) / steps
-
-
 def compare(
     name: str, work: Work, slices: int, precision: str, scripts: Path | None
 ) -> dict[str, Any]:
@@ -221,7 +161,7 @@ def compare(
     times: dict[str, list[float]] = {"trainer": [], "by_hand": [], "script": []}
     for _ in range(slices):
         times["trainer"].append(through_trainer(model, data, work.steps, precision))
-        times["by_hand"].append(by_hand(step, data.train_set.pixels, work.steps))
+        times["by_hand"].append(by_hand(step, batches(data.train_set.pixels), work.steps))
         if scripts and work.script:
             script = scripts / work.script / f"{work.script}.py"
             times["script"].append(by_script(script, work.steps))
@@ -232,14 +172,6 @@ def compare(
         "ratio": [a / b for a, b in zip(times["trainer"], times["by_hand"], strict=True)],
         "speedup": [b / a for a, b in zip(times["trainer"], times["script"], strict=False)],
     }
-
-
-def spread(values: list[float], digits: int) -> str:
-    """The median, and the range behind it."""
-    if not values:
-        return ""
-    low, high = min(values), max(values)
-    return f"{statistics.median(values):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def main() -> None:

@@ -5,10 +5,9 @@ Trainer and by hand, in turn in one process.
 """
 
 import argparse
-import time
 import warnings
-from collections.abc import Callable
-from itertools import chain, islice
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, l1_loss, mse_loss
 from torch.utils.data import DataLoader, StackDataset
 
-from benchmarks.__main__ import WARMUP, spread, through_trainer
+from benchmarks.timing import by_hand, spread, through_trainer
 from lightning_gen import CycleGAN, Pix2Pix
 from lightning_gen.cli.messages import hush
 
@@ -86,14 +85,11 @@ WORKS: dict[str, tuple[Callable[..., Any], Callable[[Any], Step], int]] = {
 }
 
 
-def by_hand(step: Step, data: Any, steps: int) -> float:
-    """Seconds a step."""
-    batches = islice(chain.from_iterable(data for _ in range(steps)), steps + WARMUP)
-    for number, batch in enumerate(batches):
-        if number == WARMUP:
-            start = time.perf_counter()
-        step(batch["A"], batch["B"])
-    return (time.perf_counter() - start) / steps
+def batches(data: Iterable[Any]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Pictures of both domains without end."""
+    while True:
+        for batch in data:
+            yield batch["A"], batch["B"]
 
 
 def main() -> None:
@@ -114,7 +110,7 @@ def main() -> None:
         times: list[tuple[float, float]] = []
         for _ in range(args.slices):
             trained: Any = through_trainer(model, data, steps, "32-true")
-            times.append((1000 * trained, 1000 * by_hand(step, data, steps)))
+            times.append((1000 * trained, 1000 * by_hand(step, batches(data), steps)))
         ours, limit = ([*column] for column in zip(*times, strict=True))
         ratios = [x / y for x, y in times]
         cells = [name, spread(ours, 0), spread(limit, 0), spread(ratios, 3)]
