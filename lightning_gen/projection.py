@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Method = Literal["tsne", "pca"]
-PRE_REDUCED = 50  # dimensions that t-SNE sees at most: van der Maaten and Hinton (2008), sec. 4.2
+PRE_REDUCED = 50  # dimensions that t-SNE sees at most, the default of van der Maaten's bhtsne
 
 
 def project(
@@ -22,7 +22,8 @@ def project(
 
     Args:
         points: (n, d).
-        method: "tsne", after a PCA to 50 dimensions, or "pca".
+        method: "tsne", after a PCA to 50 dimensions (van der Maaten and Hinton, 2008, sec. 4.2,
+            take 30), or "pca".
         start: an earlier map of the same points, from which t-SNE begins, so that both look alike.
         perplexity: of t-SNE, about the number of neighbours that a point has; smaller where there
             are few points.
