@@ -1,1 +1,1 @@
-"""Scripts that build the bundled digits and try how reliable a training is."""
+"""Scripts behind the bundled digits, their judge, the figures in docs/, and the site's formulas."""
