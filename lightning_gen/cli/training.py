@@ -49,7 +49,7 @@ CALLBACKS: dict[str, type[Callback]] = {  # of every run, by the group of their 
     "health": GameHealth,
     "checkpoint": RunCheckpoint,
 }
-GROUPS = {"model": LightningModule, "data": LightningDataModule, **CALLBACKS}
+GROUPS: dict[str, type] = {"model": LightningModule, "data": LightningDataModule, **CALLBACKS}
 
 
 class TrainingCLI(LightningCLI):
