@@ -113,7 +113,7 @@ def test_the_command_line_draws_all_classes_in_turn(fit: Fit, tmp_path: Path) ->
     sample(str(tmp_path / "a.ckpt"), 110, str(folder), "files", device="cpu")
     labels = torch.arange(100, 200) % 7
     expected = model.sample(100, derive_seed(0, 100), labels)[:10]
-    drawn = [read_picture(path) for path in sorted(folder.iterdir())[100:]]
+    drawn = [read_picture(path, 1) for path in sorted(folder.iterdir())[100:]]
     assert np.array_equal(drawn, to_pixels(expected))
 
 

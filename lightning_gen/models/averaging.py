@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lightning_gen.models.game import Game
-from lightning_gen.types import Images
+from lightning_gen.types import Images, ImageShape
 
 
 class AveragedGenerator(Game, ABC):
@@ -19,7 +19,10 @@ class AveragedGenerator(Game, ABC):
     """
 
     generator: nn.Module
-    average: nn.Module | None = None
+
+    def __init__(self, image_shape: ImageShape, **training: Any) -> None:
+        super().__init__(image_shape, **training)
+        self.average: nn.Module | None = None
 
     def forward(self, z: Tensor, *c: Tensor) -> Images:
         """G(z, c) of latents z; outside of training by G's average, if there is one."""
