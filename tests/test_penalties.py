@@ -94,7 +94,7 @@ def test_a_packed_score_has_one_gradient() -> None:
 def test_images_that_fill_no_pack_are_left_out(fit: Fit) -> None:
     model, x = small_gan(pack=3, dropout=0.0, r1=2.0, gradient_penalty=1.0), images(8)
     torch.manual_seed(0)
-    rest = model.discriminator_terms(*model.whole_packs(x, ()))
+    rest = model.discriminator_terms(*model.chunk(x))
     torch.manual_seed(0)
     without = model.discriminator_terms(x[:6], ())
     assert all(torch.equal(rest[name], without[name]) for name in without)

@@ -22,7 +22,7 @@ from lightning_gen.models.game import Minibatch
 from lightning_gen.networks import Augmentation, augment, clip_weights, normalise_spectrally, pack
 from lightning_gen.optimization import Terms
 from lightning_gen.sampling import derive_seed, drawing, evaluating
-from lightning_gen.types import Batch, Images, ImageShape, Latents, Logits, OtherImages
+from lightning_gen.types import Batch, Images, ImageShape, Latents, Logits
 
 Critic = Callable[[Images], Logits]  # D, bound to the condition
 
@@ -138,6 +138,18 @@ class AdversarialModel(AveragedGenerator, ABC):
         x, _ = self.read(batch)
         return self.place(x), ()
 
+    def chunk(self, batch: Batch) -> tuple[Any, ...]:
+        """The same, cut to a multiple of `pack`.
+
+        Raises:
+            ArgumentError: there are not as many images.
+        """
+        x, c = self.split(batch)
+        n = len(x) // self.pack * self.pack
+        if not n:
+            raise ArgumentError("pack", f"is {self.pack}, but the batch has {len(x)} images")
+        return x[:n], tuple(entry[:n] for entry in c)
+
     def generate(self, n: int, *c: Tensor) -> Images:
         """Draw n fakes G(z, c), new ones at every call."""
         return self(self.latents(n), *c)
@@ -148,7 +160,6 @@ class AdversarialModel(AveragedGenerator, ABC):
 
     def play(self, minibatch: Minibatch) -> None:
         """Algorithm 1; its inner loop "for k steps" runs over successive minibatches."""
-        minibatch = [self.whole_packs(*chunk) for chunk in minibatch]
         generator_moves = (self.trainer.global_step + 1) % self.k == 0
         self.shared = self._share(minibatch) if self.share_fakes and generator_moves else None
         self.descend("d", self.discriminator_terms, minibatch)
@@ -183,19 +194,6 @@ class AdversarialModel(AveragedGenerator, ABC):
         fake_score = D(self.fakes(len(x), *c))
         real_score = D(x) if self.adversarial.compares else None
         return {"adversarial": self.adversarial.generator(fake_score, real_score)}
-
-    def whole_packs(
-        self, x: Images, c: tuple[Tensor, ...]
-    ) -> tuple[OtherImages, tuple[Tensor, ...]]:
-        """Images and their condition, cut to a multiple of `pack`.
-
-        Raises:
-            ArgumentError: there are not as many.
-        """
-        n = len(x) // self.pack * self.pack
-        if not n:
-            raise ArgumentError("pack", f"is {self.pack}, but the batch has {len(x)} images")
-        return x[:n], tuple(entry[:n] for entry in c)
 
     def critic(self, c: tuple[Tensor, ...]) -> Critic:
         """D of images under the condition c."""

@@ -100,13 +100,17 @@ class Game(ImageModel, ABC):
     def split(self, batch: Batch) -> tuple[Any, ...]:
         """What the players' terms are functions of."""
 
+    def chunk(self, batch: Batch) -> tuple[Any, ...]:
+        """The same, as training takes it; a game may leave out what it cannot use."""
+        return self.split(batch)
+
     @abstractmethod
     def play(self, minibatch: Minibatch) -> None:
         """The algorithm: whoever's turn it is descends on the minibatch."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Play, once enough batches have come for a minibatch; all else is bookkeeping."""
-        self.chunks.append(self.split(batch))
+        self.chunks.append(self.chunk(batch))
         if len(self.chunks) < self.accumulate and not self.trainer.is_last_batch:
             return
         minibatch = self.chunks.copy()
