@@ -6,13 +6,12 @@ from torch import nn
 
 from lightning_gen.checks import check_image_shape, own_players, packed
 from lightning_gen.errors import require_at_least
-from lightning_gen.models.adversarial import AdversarialModel
+from lightning_gen.models.noise_game import NoiseGame
 from lightning_gen.networks import MLPDiscriminator, MLPGenerator
-from lightning_gen.sampling import drawing
-from lightning_gen.types import Images, ImageShape
+from lightning_gen.types import ImageShape
 
 
-class GAN(AdversarialModel):
+class GAN(NoiseGame):
     """The original game on multilayer perceptrons: images from noise z ~ N(0, I).
 
     As in the paper (sec. 5), the generator is rectified, the discriminator maxout with dropout;
@@ -77,12 +76,3 @@ class GAN(AdversarialModel):
         )
         super().__init__(image_shape, latent_dim, *players, pack=pack, **training)
         self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
-
-    def sample(self, n: int, seed: int | None = None) -> Images:
-        """Draw n images (n, *image_shape) in [-1, 1], in eval mode.
-
-        The same seed gives the same images; without one, every call gives new ones. Training is
-        not disturbed: modes and torch's random state are as before.
-        """
-        with drawing(self, self.device, seed):
-            return self.generate(n)
