@@ -43,6 +43,7 @@ ARGUMENTS = {  # of everything in the package
     for arg in node.args + node.kwonlyargs
 }
 BRIEF = "--trainer.max_epochs 1 --trainer.limit_train_batches 2 --trainer.limit_val_batches 2"
+BRIEF += " --evaluate 0"
 
 
 def pictures(folder: Path, n: int, size: tuple[int, int]) -> None:
