@@ -81,7 +81,10 @@ def require_comparable(data: LightningDataModule) -> None:
 
 def _incomparable(data: LightningDataModule) -> DataError:
     known = ", ".join(cls.__name__ for cls in compare.registry if cls is not object)
-    return DataError(f"samples cannot be compared with {type(data).__name__}, only with {known}")
+    return DataError(
+        f"samples cannot be compared with {type(data).__name__}, only with {known}; of your own "
+        "pictures, `sample --layout folder` gives files for other tools"
+    )
 
 
 @compare.register

@@ -298,6 +298,11 @@ def test_samples_extend_a_data_set(checkpoint: str, capsys: Any) -> None:
     assert len({Path(path).read_bytes() for path, _ in data.samples}) > 3
 
 
+def test_a_label_without_a_folder_is_refused(checkpoint: str, capsys: Any) -> None:
+    assert main(["sample", checkpoint, "--label", "3"]) == 2
+    assert "--label names a folder: add --layout folder" in capsys.readouterr().err
+
+
 def test_more_samples_begin_with_the_same_ones(checkpoint: str, capsys: Any) -> None:
     for n in ("2", "150"):
         assert main(["sample", checkpoint, "--n", n, "--layout", "files", "--out", n]) == 0

@@ -69,6 +69,7 @@ def test_validation_pictures_are_the_next_best(tmp_path: Path) -> None:
     assert sizes() == (20, 3, 3)
     assert sizes(val_split=0.25) == (15, 5, 3)
     assert sizes(val_split=0) == (20, 0, 3)
+    assert sizes(val_split=0.01) == (19, 1, 3)
     write(picture(30), tmp_path / "valA" / "a.png")
     write(picture(30), tmp_path / "valB" / "a.png")
     assert sizes(val_split=0.25) == (20, 1, 3)

@@ -68,7 +68,8 @@ def encode(
         arrays["labels"] = torch.cat(labels).numpy()
     with whole(target) as path, path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
-    print(f"{len(arrays['codes'])} codes of {arrays['codes'].shape[1]} entries: {target}")
+    n, entries = arrays["codes"].shape
+    print(f"{n} codes of the {split} images, of {entries} entries: {target}")
 
 
 def run(args: list[str]) -> None:

@@ -23,6 +23,7 @@ from lightning_gen.sampling import derive_seed, drawing
 from lightning_gen.types import Images, to_pixels
 
 Layout = Literal["grid", "files", "folder"]
+LABEL = "generated"
 CHUNK = 100  # images drawn at once: the i-th image depends on the seed and i, not on n
 
 
@@ -31,7 +32,7 @@ def sample(
     n: int = 64,
     out: str | None = None,
     layout: Layout = "grid",
-    label: str = "generated",
+    label: str = LABEL,
     columns: int | None = None,
     walk: Walk | None = None,
     seed: int = 0,
@@ -67,6 +68,8 @@ def sample(
     require_at_least(1, columns=columns or 1)
     if walk and layout != "grid":
         raise UserError("--walk is a grid: leave out --layout")
+    if label != LABEL and layout != "folder":
+        raise UserError("--label names a folder: add --layout folder")
     target = Path(out or ("samples.png" if layout == "grid" else "samples"))
     paths = _paths(target, layout, label, seed, n)
     refuse_existing(paths, force)
@@ -150,7 +153,9 @@ def _write_files(paths: list[Path], chunks: Iterable[Images]) -> None:
 
 def _walk(model: Any, kind: Walk, n: int, columns: int, seed: int) -> Images:
     if not isinstance(model, Prior):
-        raise UserError(f"--walk goes through codes, and {type(model).__name__} decodes none")
+        raise UserError(
+            f"--walk goes through an autoencoder's codes, and {type(model).__name__} decodes none"
+        )
     with drawing(model, model.device, seed):  # type: ignore[attr-defined, arg-type]
         return walk_through(model, kind, -(-n // columns), columns)
 

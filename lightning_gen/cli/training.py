@@ -200,6 +200,9 @@ class TrainingCLI(LightningCLI):
                 from lightning_gen.cli.evaluate import report
 
                 target = relative(self.folder / "evaluation.json")
+                print(
+                    f"\nComparing {n:,} samples with real images (--evaluate 0 leaves it out) ..."
+                )
                 report(str(checkpoint), self.model, self.datamodule, target, n)
 
     def before_predict(self) -> None:

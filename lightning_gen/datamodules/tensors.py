@@ -63,9 +63,9 @@ def as_it_is(batch: Any) -> Any:
 
 
 def split_off(n: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """N places in random order, without a share or a number of them, and these."""
+    """N places in random order, without a share or a number of them, and these; 1 at least."""
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
-    number = int(share if share >= 1 else share * n)
+    number = int(share if share >= 1 else share * n) or int(share > 0 and n > 1)
     return order[number:], order[:number]
 
 
@@ -180,10 +180,11 @@ class TensorDataModule(LightningDataModule, ABC):
         """
         processes = self.trainer.world_size if self.trainer else 1
         if n < self.batch_size * processes:
+            each = f" in each of {processes} processes" if processes > 1 else ""
             raise ArgumentError(
                 "batch_size",
-                f"is {self.batch_size} in each of {processes} processes, but there are "
-                f"{max(n, 0)} training images{reason}",
+                f"is {self.batch_size}{each}, but there are {max(n, 0)} training images{reason}; "
+                f"take {max(n // processes, 1)} or fewer",
             )
 
     def train_dataloader(self) -> ResumableLoader:
