@@ -54,31 +54,37 @@ def agree(a: str, b: str) -> None:
 
 
 class Stop(Callback):
-    """Sends this process a signal as a batch begins: Ctrl-C saves nothing, SIGTERM does.
+    """Stops this process as a batch begins: by a signal, or by an error, which saves nothing.
 
     The batch is one of the training, or the first of the validation that follows it.
     """
 
-    def __init__(self, batch: int, name: str = "SIGINT") -> None:
+    def __init__(self, batch: int, name: str = "error") -> None:
         self.batch, self.name = batch, name
+
+    def stop(self) -> None:
+        if self.name == "error":
+            raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.Signals[self.name])
 
     def on_train_batch_start(
         self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:
         if trainer.fit_loop.total_batch_idx == self.batch:
-            os.kill(os.getpid(), signal.Signals[self.name])
+            self.stop()
 
     def on_validation_batch_start(self, trainer: Any, pl_module: Any, *_: Any) -> None:
         if not trainer.sanity_checking and trainer.fit_loop.total_batch_idx == -self.batch:
-            os.kill(os.getpid(), signal.Signals[self.name])
+            self.stop()
 
 
-def stopped(run: list[str], batch: int, name: str = "SIGINT") -> None:
+def stopped(run: list[str], batch: int, name: str = "error") -> None:
     callback = {"class_path": "tests.test_resume.Stop", "init_args": {"batch": batch, "name": name}}
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background jobs
     with pytest.raises(SystemExit):
         main([*run, "--trainer.callbacks", json.dumps([callback])])
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning leaves it ignored
+    if name == "error":
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning leaves it ignored
 
 
 @pytest.mark.parametrize(
@@ -117,10 +123,12 @@ def stop_after_the_sixth(model: GAN, *args: Any) -> None:
         raise KeyboardInterrupt
 
 
-def test_sigterm_saves_the_batch_it_interrupts(capsys: Any) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_saves_the_batch_it_interrupts(name: str, capsys: Any) -> None:
     assert main([*RUN, "--trainer.default_root_dir", "unbroken"]) == 0
     run = [*RUN, "--trainer.default_root_dir", "resumed"]
-    stopped(run, 7, "SIGTERM")
+    stopped(run, 7, name)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert final("resumed")["global_step"] == 8
     assert main([*run, "--ckpt_path", "last"]) == 0
     agree("unbroken", "resumed")

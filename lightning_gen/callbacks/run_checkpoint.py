@@ -1,14 +1,18 @@
 """Checkpoints of a run that may be told to stop at any time."""
 
+import signal
 from typing import Any
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities.exceptions import SIGTERMException
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 
 class RunCheckpoint(ModelCheckpoint):
-    """Lightning's ModelCheckpoint, which also saves when the run is told to stop by SIGTERM.
+    """Lightning's ModelCheckpoint, which also saves when the run is told to stop.
+
+    SIGTERM and Ctrl-C end it after the batch at work; a second Ctrl-C ends it at once.
 
     Args:
         kwargs: arguments of ModelCheckpoint; here `last.ckpt` is always written, and a resumed run
@@ -19,6 +23,17 @@ class RunCheckpoint(ModelCheckpoint):
         super().__init__(
             save_last=save_last, enable_version_counter=enable_version_counter, **kwargs
         )
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Have Ctrl-C do what SIGTERM does, for which Lightning waits for the batch's end."""
+        super().on_train_start(trainer, pl_module)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _terminate)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Let Ctrl-C be Ctrl-C again."""
+        super().teardown(trainer, pl_module, stage)
+        _release()
 
     waits = False  # whether the state is to be saved once the validation has run
 
@@ -58,5 +73,18 @@ class RunCheckpoint(ModelCheckpoint):
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """Save after SIGTERM, which ends a run between batches; not after a bug."""
+        _release()
         if isinstance(exception, SIGTERMException):
-            trainer.save_checkpoint(self.format_checkpoint_name({}, self.CHECKPOINT_NAME_LAST))
+            path = self.format_checkpoint_name({}, self.CHECKPOINT_NAME_LAST)
+            trainer.save_checkpoint(path)
+            rank_zero_info(f"\nStopped and saved: {path}\n--ckpt_path last goes on from there.")
+
+
+def _terminate(*_: Any) -> None:
+    _release()
+    signal.raise_signal(signal.SIGTERM)
+
+
+def _release() -> None:
+    if signal.getsignal(signal.SIGINT) is _terminate:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
