@@ -125,7 +125,9 @@ WRONG_FLAGS = {
     "latents' range": (["--latents.n", "1"], "--latents.n must be at least 2, but is 1"),
     "density's range": (["--density.every_n_epochs", "-1"], "--density.every_n_epochs must be"),
     "average's range": (["--ema.halflife", "-1"], "--ema.halflife must be at least 0"),
-    "unknown": (["--model.depth", "3"], "--model.depth is no argument of that class"),
+    "unknown": (["--model.zzz", "3"], "--model.zzz is no argument of DCGAN; --model.help DCGAN"),
+    "typo": (["--model.widht", "3"], "no argument of DCGAN; the nearest: --model.width;"),
+    "no group": (["--lr", "3"], "unrecognized arguments: --lr 3; flags begin with --model.,"),
     "prefix": (["--trainer.max_epoch", "3"], "--trainer.max_epoch"),
     "size": (["--model.image_shape", "[1,30,30]"], "Sizes that fit: 16, 20"),
     "mismatch": (["--model.image_shape", "[1,32,32]"], "(1, 28, 28)"),
@@ -296,6 +298,15 @@ def test_samples_extend_a_data_set(checkpoint: str, capsys: Any) -> None:
     assert data.classes == ["seven"]
     assert len(data) == 6
     assert len({Path(path).read_bytes() for path, _ in data.samples}) > 3
+
+
+@pytest.mark.parametrize("name", catalog.entries("models"))
+def test_the_help_of_a_model_can_be_read(name: str, capsys: Any) -> None:
+    with pytest.raises(SystemExit):
+        main(["fit", "--model.help", name])
+    told = capsys.readouterr().out
+    assert len(told.splitlines()) < 200
+    assert ("by its path, as my_file.MyNetwork" in told) == ("your own" in told)
 
 
 def test_a_label_without_a_folder_is_refused(checkpoint: str, capsys: Any) -> None:

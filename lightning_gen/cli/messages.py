@@ -5,6 +5,9 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from traceback import walk_tb
 
@@ -45,12 +48,22 @@ def flagged(report: str) -> str:
         choices = f": {', '.join(catalog.entries(kind))}" if kind else ""
         recipes = ", ".join(catalog.entries("recipes"))
         return f"--{match[1]} is missing{choices}; or --config with a recipe: {recipes}"
-    if option := re.search(r"Option '([\w.]+)' is not accepted", report):
-        return f"{flag}.{option[1]} is no argument of that class; {flag}.help CLASS lists them"
+    if option := re.search(r"class_path '([\w.]+)':\s+Option '([\w.]+)' is not accepted", report):
+        module, _, name = option[1].rpartition(".")
+        near = get_close_matches(option[2], _arguments(getattr(import_module(module), name)))
+        hint = f"the nearest: {', '.join(f'{flag}.{word}' for word in near)}; " if near else ""
+        return f"{flag}.{option[2]} is no argument of {name}; {hint}{flag}.help {name} lists all"
+    if "unrecognized arguments" in report:
+        return f"{report}; flags begin with --model., --data. or --trainer., see train.py --help"
     if reason := re.search(r"Expected an? (?!<class 'NoneType'>)(.*)", report):
         expected = re.sub(r"<class '(\w+)'>|typing\.", r"\1", reason[1])
         return f"{flag} must be of type {expected.replace('. Got value:', ', but is')}"
     return report
+
+
+def _arguments(cls: type) -> set[str]:
+    """Of its constructor, which passes some on to those of its base classes."""
+    return {name for base in cls.__mro__ for name in signature(base.__init__).parameters}  # type: ignore[misc]
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from lightning_gen.checkpoints import WholeCheckpointIO
 from lightning_gen.cli import runs
 from lightning_gen.cli.messages import hush, naming_flags, parsing
 from lightning_gen.cli.names import gives
+from lightning_gen.cli.parser import Parser
 from lightning_gen.cli.summary import duration, relative, saved_by, summary
 from lightning_gen.errors import UserError
 from lightning_gen.files import whole
@@ -232,6 +233,7 @@ def run(args: list[str]) -> None:
             TrainingCLI(
                 LightningModule,
                 LightningDataModule,
+                parser_class=Parser,
                 subclass_mode_model=True,
                 subclass_mode_data=True,
                 save_config_callback=None,
