@@ -127,8 +127,10 @@ WRONG_FLAGS = {
     "average's range": (["--ema.halflife", "-1"], "--ema.halflife must be at least 0"),
     "unknown": (["--model.zzz", "3"], "--model.zzz is no argument of DCGAN; --model.help DCGAN"),
     "typo": (["--model.widht", "3"], "no argument of DCGAN; the nearest: --model.width;"),
-    "no group": (["--lr", "3"], "unrecognized arguments: --lr 3; flags begin with --model.,"),
-    "prefix": (["--trainer.max_epoch", "3"], "--trainer.max_epoch"),
+    "no group": (["--lr", "3"], "--lr is not known; the nearest: --model.lr;"),
+    "another group": (["--model.max_epochs=3"], "--model.max_epochs is no argument of DCGAN"),
+    "prefix": (["--trainer.max_epoch", "3"], "the nearest: --trainer.max_epochs, "),
+    "nothing near": (["--zzz", "3"], "--zzz is not known; --help after the command lists all"),
     "size": (["--model.image_shape", "[1,30,30]"], "Sizes that fit: 16, 20"),
     "mismatch": (["--model.image_shape", "[1,32,32]"], "(1, 28, 28)"),
     "shape": (["--model.image_shape", "[28,28]"], "--model.image_shape"),
@@ -159,7 +161,7 @@ def test_missing_flags_are_named_with_their_choices(capsys: Any) -> None:
     assert main(["fit", "--model", "DCGAN"]) == 2
     missing = capsys.readouterr().err
     assert "--data is missing: DigitPairsDataModule, GaussianMixtureDataModule, " in missing
-    assert "or --config" in missing
+    assert "as --config quickstart" in missing
     assert main(["fit", "--model", "GAN", "--data", "ImageFolderDataModule"]) == 2
     assert "--data.root is missing" in capsys.readouterr().err
     assert main(["train"]) == 2

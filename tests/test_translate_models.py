@@ -100,7 +100,7 @@ def test_dropout_goes_on_if_it_is_asked_for(published: bool, capsys: Any) -> Non
     outputs = []
     for noise in ("false", "true", "true"):
         assert main([*command, "--noise", noise, "--force", "true"]) == 0
-        mode = "with dropout" if noise == "true" else "in eval mode"
+        mode = "with dropout on" if noise == "true" else "with dropout off"
         assert f"Translating {mode}." in capsys.readouterr().out
         outputs.append(read_picture("translated/in.png"))
     assert np.array_equal(outputs[1], outputs[2])

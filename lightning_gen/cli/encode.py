@@ -10,7 +10,7 @@ from lightning import LightningDataModule
 
 import lightning_gen.datamodules  # noqa: F401 -- an imported class is known to --data by its name
 from lightning_gen.checkpoints import load_model
-from lightning_gen.cli.messages import parsing, refuse_existing
+from lightning_gen.cli.messages import flags_of, parsing, refuse_existing
 from lightning_gen.cli.sample import best_device, own_class
 from lightning_gen.errors import CheckpointError, DataError, UserError
 from lightning_gen.files import whole
@@ -79,5 +79,5 @@ def run(args: list[str]) -> None:
     )
     parser.add_argument("checkpoint", type=str, help="the file that training wrote")
     parser.add_function_arguments(encode, skip={"checkpoint"})  # a data module has its own flags
-    with parsing():
+    with parsing(flags_of(encode)):
         encode(**parser.instantiate(parser.parse_args(args[1:])))

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from lightning_gen import __version__, catalog
 from lightning_gen.checkpoints import load_model, read_checkpoint
-from lightning_gen.cli.messages import parsing, refuse_existing
+from lightning_gen.cli.messages import flags_of, parsing, refuse_existing
 from lightning_gen.cli.sample import CHUNK, best_device, draw, own_class
 from lightning_gen.errors import UserError, require_at_least
 from lightning_gen.evaluation import CLOSEST, Comparison, compare, require_comparable
@@ -109,7 +109,7 @@ def run(args: list[str]) -> None:
         help="a data module, that of the training by default",
     )
     parser.add_function_arguments(evaluate, skip={"checkpoint", "data"})
-    with parsing():
+    with parsing(flags_of(evaluate)):
         evaluate(**parser.instantiate(parser.parse_args(args[1:])))
 
 

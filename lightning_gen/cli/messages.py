@@ -3,7 +3,7 @@
 import logging
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
@@ -38,41 +38,60 @@ def hush() -> None:
         log.addFilter(lambda record: not re.match("💡|TPU|HPU|`weights_only`", record.getMessage()))
 
 
-def flagged(report: str) -> str:
-    """The flag and the reason, out of a report that nests them in types and subtypes."""
+def flagged(report: str, flags: Collection[str] = ()) -> str:
+    """The flag and the reason, out of a report that nests them in types and subtypes.
+
+    Args:
+        report: the parser's.
+        flags: those that the command has, to offer the nearest one in a mistyped one's place.
+    """
     flag = "--" + ".".join(re.findall(r'[Kk]ey "([\w.]+)"', report))
     if match := re.search(r"class_path(?s:.*)arguments are required: (\w+)", report):
         return f"{flag}.{match[1]} is missing"
     if match := re.search(r"arguments are required: (?:\w+\.)?(\w+)", report):
         kind = {"model": "models", "data": "datamodules"}.get(match[1])
         choices = f": {', '.join(catalog.entries(kind))}" if kind else ""
-        recipes = ", ".join(catalog.entries("recipes"))
-        return f"--{match[1]} is missing{choices}; or --config with a recipe: {recipes}"
+        recipe = "Or take a recipe of `train.py list`, as --config quickstart"
+        return f"--{match[1]} is missing{choices}.\n{recipe}"
     if option := re.search(r"class_path '([\w.]+)':\s+Option '([\w.]+)' is not accepted", report):
         module, _, name = option[1].rpartition(".")
-        near = get_close_matches(option[2], _arguments(getattr(import_module(module), name)))
+        near = get_close_matches(option[2], arguments(getattr(import_module(module), name)))
         hint = f"the nearest: {', '.join(f'{flag}.{word}' for word in near)}; " if near else ""
         return f"{flag}.{option[2]} is no argument of {name}; {hint}{flag}.help {name} lists all"
-    if "unrecognized arguments" in report:
-        return f"{report}; flags begin with --model., --data. or --trainer., see train.py --help"
+    if unknown := re.search(r"unrecognized arguments: (\S+)", report):
+        near = nearest(unknown[1], flags)
+        hint = f"the nearest: {', '.join(near)}; " if near else ""
+        return f"{unknown[1]} is not known; {hint}--help after the command lists all flags"
     if reason := re.search(r"Expected an? (?!<class 'NoneType'>)(.*)", report):
         expected = re.sub(r"<class '(\w+)'>|typing\.", r"\1", reason[1])
         return f"{flag} must be of type {expected.replace('. Got value:', ', but is')}"
     return report
 
 
-def _arguments(cls: type) -> set[str]:
+def arguments(cls: type) -> set[str]:
     """Of its constructor, which passes some on to those of its base classes."""
     return {name for base in cls.__mro__ for name in signature(base.__init__).parameters}  # type: ignore[misc]
 
 
+def nearest(flag: str, flags: Collection[str]) -> list[str]:
+    """The flags of the same last word, `--model.lr` for `--lr`, or else those that look alike."""
+    word = flag.lstrip("-").rpartition(".")[2]
+    alike = [known for known in flags if known.lstrip("-").rpartition(".")[2] == word]
+    return alike or get_close_matches(flag, flags)
+
+
 @contextmanager
-def parsing() -> Iterator[None]:
+def parsing(flags: Collection[str]) -> Iterator[None]:
     """Turn a parser's report into one line, see `flagged`."""
     try:
         yield
     except jsonargparse.ArgumentError as error:
-        raise UserError(flagged(str(error))) from error
+        raise UserError(flagged(str(error), flags)) from error
+
+
+def flags_of(command: Callable[..., None]) -> list[str]:
+    """A flag for each parameter."""
+    return [f"--{name}" for name in signature(command).parameters]
 
 
 def refuse_existing(paths: Iterable[Path], force: bool) -> None:

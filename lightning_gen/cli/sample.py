@@ -13,7 +13,7 @@ from torchvision.utils import make_grid, save_image
 from tqdm import tqdm
 
 from lightning_gen.checkpoints import load_model
-from lightning_gen.cli.messages import parsing, refuse_existing
+from lightning_gen.cli.messages import flags_of, parsing, refuse_existing
 from lightning_gen.errors import CheckpointError, UserError, require_at_least
 from lightning_gen.files import whole
 from lightning_gen.latents import Prior, Walk
@@ -85,7 +85,7 @@ def sample(
 
 def run(args: list[str]) -> None:
     """Parse and run a command line that begins with `sample`."""
-    with parsing():
+    with parsing(flags_of(sample)):
         jsonargparse.auto_cli(
             sample, args=args[1:], prog="train.py sample", exit_on_error=False, allow_abbrev=False
         )

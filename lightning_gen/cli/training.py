@@ -15,8 +15,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.plugins import CheckpointIO
 
-import lightning_gen.datamodules
-import lightning_gen.models  # noqa: F401 -- an imported class is known to --model by its name
+from lightning_gen import datamodules, models  # an imported class is known to --model by its name
 from lightning_gen.callbacks import (
     DensityPlot,
     GameHealth,
@@ -29,7 +28,7 @@ from lightning_gen.callbacks import (
 )
 from lightning_gen.checkpoints import WholeCheckpointIO
 from lightning_gen.cli import runs
-from lightning_gen.cli.messages import hush, naming_flags, parsing
+from lightning_gen.cli.messages import arguments, hush, naming_flags, parsing
 from lightning_gen.cli.names import gives
 from lightning_gen.cli.parser import Parser
 from lightning_gen.cli.summary import duration, relative, saved_by, summary
@@ -229,7 +228,7 @@ def run(args: list[str]) -> None:
     hush()
     try:
         sys.argv[1:] = args  # Lightning starts further processes with this command line
-        with parsing():
+        with parsing(_flags()):
             TrainingCLI(
                 LightningModule,
                 LightningDataModule,
@@ -244,6 +243,14 @@ def run(args: list[str]) -> None:
     finally:
         if "wandb" in sys.modules:
             sys.modules["wandb"].finish()
+
+
+def _flags() -> list[str]:
+    """Those of the models and data modules that ship, of the callbacks and of the trainer."""
+    groups: list[tuple[str, type]] = [*CALLBACKS.items(), ("trainer", Trainer)]
+    for group, shipped in (("model", models), ("data", datamodules)):
+        groups += [(group, getattr(shipped, name)) for name in shipped.__all__]
+    return sorted({f"--{group}.{name}" for group, cls in groups for name in arguments(cls)})
 
 
 def _image_shape(data: LightningDataModule) -> ImageShape:

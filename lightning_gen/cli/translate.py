@@ -11,7 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from lightning_gen.cli.gallery import write_gallery
-from lightning_gen.cli.messages import parsing, refuse_existing
+from lightning_gen.cli.messages import flags_of, parsing, refuse_existing
 from lightning_gen.cli.sample import best_device, own_class
 from lightning_gen.errors import DataError, UserError, first_few, require_at_least
 from lightning_gen.pictures import files_below, read_picture
@@ -68,7 +68,7 @@ def translate(
     files = _files(Path(pictures), Path(out), html, force)
     wanted = _targets(list(files), Path(pictures), Path(target)) if target else {}
     translator = load_translator(checkpoint, direction, own_class(model), noise)
-    print(f"Translating {'with dropout' if translator.noise else 'in eval mode'}.")
+    print(f"Translating with dropout {'on' if translator.noise else 'off'}.")
     translator.network.to(device or best_device())
     place = Path(out)
     with _large_pictures():
@@ -100,7 +100,7 @@ def _large_pictures() -> Iterator[None]:
 
 def run(args: list[str]) -> None:
     """Parse and run a command line that begins with `translate`."""
-    with parsing():
+    with parsing(flags_of(translate)):
         jsonargparse.auto_cli(
             translate,
             args=args[1:],
