@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +35,25 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", list(sys.path))
 
 
-def final(root: str) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was never stopped; how often it saves, and its workers, change nothing."""
+    root = tmp_path_factory.mktemp("unbroken")
+    assert main([*RUN, "--trainer.default_root_dir", str(root)]) == 0
+    return root
+
+
+def final(root: str | Path) -> dict[str, Any]:
     (path,) = Path(root).glob("*/*/checkpoints/last.ckpt")
     return torch.load(path, weights_only=True)
 
 
-def metrics(root: str) -> str:
+def metrics(root: str | Path) -> str:
     (path,) = Path(root).glob("*/*/metrics.csv")
     return path.read_text()
 
 
-def agree(a: str, b: str) -> None:
+def agree(a: str | Path, b: str | Path) -> None:
     one, other = final(a), final(b)
     for key in ("state_dict", "optimizer_states", "lr_schedulers", "global_step"):
         assert equal(one[key], other[key]), key
@@ -78,11 +85,15 @@ class Stop(Callback):
             self.stop()
 
 
-def stopped(run: list[str], batch: int, name: str = "error") -> None:
+def stopping(batch: int, name: str) -> list[str]:
     callback = {"class_path": "tests.test_resume.Stop", "init_args": {"batch": batch, "name": name}}
+    return ["--trainer.callbacks", json.dumps([callback])]
+
+
+def stopped(run: list[str], batch: int, name: str = "error") -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background jobs
     with pytest.raises(SystemExit):
-        main([*run, "--trainer.callbacks", json.dumps([callback])])
+        main([*run, *stopping(batch, name)])
     if name == "error":
         signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning leaves it ignored
 
@@ -93,15 +104,24 @@ def stopped(run: list[str], batch: int, name: str = "error") -> None:
     ids=["mid-epoch", "mid-epoch, workers", "end", "end, workers", "validation"],
 )
 def test_a_resumed_run_ends_as_the_unbroken_one(
-    workers: str, every: str, batch: int, capsys: Any
+    workers: str, every: str, batch: int, unbroken: Path, capsys: Any
 ) -> None:
     run = [*RUN, "--data.num_workers", workers, "--checkpoint.every_n_train_steps", every]
-    assert main([*run, "--trainer.default_root_dir", "unbroken"]) == 0
     run += ["--trainer.default_root_dir", "resumed"]
     stopped(run, batch)
     assert main([*run, "--ckpt_path", "last"]) == 0
     assert "Going on from" in capsys.readouterr().out
-    agree("unbroken", "resumed")
+    agree(unbroken, "resumed")
+
+
+def test_the_end_is_saved_and_goes_on_where_the_interval_of_batches_misses_it() -> None:
+    run = [*RUN, "--model.schedule", "constant", "--trainer.max_epochs"]
+    for epochs in ("2", "1"):
+        assert main([*run, epochs, "--trainer.default_root_dir", epochs]) == 0
+    assert final("1")["global_step"] == 12
+    run += ["2", "--trainer.default_root_dir", "1", "--ckpt_path", "last"]
+    assert main(run) == 0
+    agree("2", "1")
 
 
 def test_a_step_that_was_saved_but_not_logged_is_logged_later(monkeypatch: Any) -> None:
@@ -124,31 +144,23 @@ def stop_after_the_sixth(model: GAN, *args: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-def test_a_signal_saves_the_batch_it_interrupts(name: str, capsys: Any) -> None:
-    assert main([*RUN, "--trainer.default_root_dir", "unbroken"]) == 0
+def test_a_signal_saves_the_batch_it_interrupts(name: str, unbroken: Path) -> None:
     run = [*RUN, "--trainer.default_root_dir", "resumed"]
     stopped(run, 7, name)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert final("resumed")["global_step"] == 8
     assert main([*run, "--ckpt_path", "last"]) == 0
-    agree("unbroken", "resumed")
+    agree(unbroken, "resumed")
 
 
-def test_a_killed_run_goes_on(capsys: Any) -> None:
-    run = [*RUN, "--trainer.limit_train_batches", "120", "--trainer.max_epochs", "4"]
-    assert main([*run, "--trainer.default_root_dir", "unbroken"]) == 0
-    run += ["--trainer.default_root_dir", "killed"]
-    command = [sys.executable, str(ROOT / "train.py"), *run]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not list(Path("killed").glob("*/*/checkpoints/last.ckpt")):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
-    assert final("killed")["global_step"] < 480
+def test_a_killed_run_goes_on(unbroken: Path) -> None:
+    run = [*RUN, "--trainer.default_root_dir", "killed"]
+    command = [sys.executable, str(ROOT / "train.py"), *run, *stopping(17, "SIGKILL")]
+    process = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert process.returncode == -signal.SIGKILL
+    assert final("killed")["global_step"] == 15
     assert main([*run, "--ckpt_path", "last"]) == 0
-    agree("unbroken", "killed")
+    agree(unbroken, "killed")
 
 
 def test_last_passes_over_runs_with_other_arguments(capsys: Any) -> None:

@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 
 class RunCheckpoint(ModelCheckpoint):
-    """Lightning's ModelCheckpoint, which also saves when the run is told to stop.
+    """Lightning's ModelCheckpoint, which also saves at the end, and when the run is told to stop.
 
     SIGTERM and Ctrl-C end it after the batch at work; a second Ctrl-C ends it at once.
 
@@ -68,6 +68,13 @@ class RunCheckpoint(ModelCheckpoint):
         if self.waits:
             self.waits = False
             super().on_train_batch_end(trainer, pl_module, None, None, 0)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the end of the training, on which an interval of batches need not fall."""
+        if not self._should_skip_saving_checkpoint(trainer):
+            candidates = self._monitor_candidates(trainer)
+            self._save_topk_checkpoint(trainer, candidates)
+            self._save_last_checkpoint(trainer, candidates)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException

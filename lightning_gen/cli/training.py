@@ -63,6 +63,12 @@ class TrainingCLI(LightningCLI):
                 hints[name] = int | float | None  # ... and limit_val_batches=1 would be all batches
         return super().init_parser(**kwargs, exit_on_error=False, allow_abbrev=False)
 
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """The one that is asked for; to describe the others takes time."""
+        command = sys.argv[1]
+        return {command: LightningCLI.subcommands()[command]}
+
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """`--seed` beside Lightning's longer name for it."""
         parser.add_argument(
