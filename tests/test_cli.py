@@ -234,7 +234,8 @@ def test_one_batch_is_not_all_batches(capsys: Any) -> None:
 
 
 def test_the_quickstart_recipe_trains(capsys: Any) -> None:
-    assert main(["fit", "--config", "quickstart", *BRIEF, "--trainer.log_every_n_steps", "1"]) == 0
+    brief = [*BRIEF, "--trainer.log_every_n_steps", "1", "--evaluate", "100"]
+    assert main(["fit", "--config", "quickstart", *brief]) == 0
     told = capsys.readouterr().out
     assert "Trained for 3 batches" in told
     figures = json.loads(only("runs/*/*/evaluation.json").read_text())["samples"]

@@ -13,6 +13,7 @@ from torch import nn
 
 from lightning_gen.errors import UserError
 from lightning_gen.strategies import check_strategy
+from tests.test_docs import IN_PROCESSES
 
 ROOT = Path(__file__).parents[1]
 
@@ -86,10 +87,9 @@ def test_translations_are_one_training_with_pools_of_each_process(both: Any) -> 
 
 
 def test_the_command_line_chooses_the_strategy(tmp_path: Path) -> None:
-    flags = ["--model", "GAN", "--data", "MNISTDataModule", "--data.subset", "12k"]
-    flags += ["--trainer.devices", "2", "--trainer.accelerator", "cpu", "--trainer.max_steps", "4"]
+    script, *flags = IN_PROCESSES.split()
     run = subprocess.run(
-        [sys.executable, str(ROOT / "train.py"), "fit", *flags],
+        [sys.executable, str(ROOT / script), *flags, "--trainer.max_steps", "4"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
