@@ -53,8 +53,12 @@ def load_model(path: str | Path, cls: type[LightningModule] | None = None) -> Li
     if cls is None:
         module, _, name = checkpoint.get(CLASS_KEY, "").rpartition(".")
         if not module.startswith("lightning_gen.models."):
-            known = f"{module}.{name}" if name else "a class that the file does not name"
-            raise CheckpointError(f"{path} holds {known}: load it with that class's own method")
+            if not name:
+                raise CheckpointError(f"{path} does not say of which class its model is")
+            raise CheckpointError(
+                f"{path} holds a model of another package: on the command line, name it by "
+                f"--model {module}.{name}; in Python, load it with that class's own method"
+            )
         try:
             cls = getattr(import_module(module), name)
         except (ImportError, AttributeError) as error:

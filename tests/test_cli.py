@@ -258,9 +258,11 @@ def test_a_model_in_a_file_of_one_s_own_trains(capsys: Any) -> None:
     Path("my_file.py").write_text("from lightning_gen import GAN\nclass MyGAN(GAN): pass\n")
     assert main(["fit", "--model", "my_file.MyGAN", *DATA, *BRIEF]) == 0
     saved = str(only("runs/mygan-mnist/*/checkpoints/last.ckpt"))
+    next_command = capsys.readouterr().out.splitlines()[-1].split("train.py ")[1]
+    assert "--model my_file.MyGAN" in next_command
     assert main(["sample", saved]) == 2
-    assert "my_file.MyGAN" in capsys.readouterr().err
-    assert main(["sample", saved, "--model", "my_file.MyGAN"]) == 0
+    assert "--model my_file.MyGAN" in capsys.readouterr().err
+    assert main(next_command.split()) == 0
 
 
 def test_tensorboard_is_a_flag_away(capsys: Any) -> None:
@@ -277,6 +279,14 @@ def test_a_checkpoint_is_evaluated(command: str, checkpoint: str, capsys: Any) -
         assert torch.load(folder / "predictions.pt", weights_only=True).shape == (2000, 1)
     else:
         assert "real_score" in capsys.readouterr().out
+
+
+def test_a_model_that_was_never_trained_is_measured_by_request_alone(capsys: Any) -> None:
+    test = ["test", *FIT[1:], "--trainer.limit_test_batches", "1"]
+    assert main([*test, "--ckpt_path", "last"]) == 2
+    assert "--ckpt_path last finds no run with these flags" in capsys.readouterr().err
+    assert main(test) == 0
+    assert "No --ckpt_path: test takes the weights" in capsys.readouterr().out
 
 
 def test_samples_make_a_grid(checkpoint: str, capsys: Any) -> None:

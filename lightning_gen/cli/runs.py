@@ -66,13 +66,17 @@ def _parent(config: Namespace) -> Path:
     return Path(config.trainer.default_root_dir or "runs", name)
 
 
-def last_checkpoint(config: Namespace, settings: str) -> str | None:
+def last_checkpoint(config: Namespace, settings: str, begins: bool) -> str | None:
     """The newest checkpoint that can be read among the runs of this model on this data, if any.
 
     Args:
         config: the command line, parsed.
-        settings: the same as YAML; runs with another seed, or other arguments of model or data, do
-            not count.
+        settings: the same as YAML; runs with another seed, or other arguments of model, data or
+            average, do not count.
+        begins: whether the command can do without one.
+
+    Raises:
+        UserError: there is none, and the command cannot.
     """
     wanted = _settings(settings, "model", "data", "ema", "seed_everything")
     if wanted["seed_everything"] is True:  # any seed will do
@@ -83,7 +87,14 @@ def last_checkpoint(config: Namespace, settings: str) -> str | None:
     if is_first_process():
         for file in damaged:
             print(f"{file} is damaged: passed over.")
-        print(f"Going on from {path}." if path else "There is no checkpoint yet: a new run.")
+        if path:
+            print(f"Going on from {path}.")
+        elif begins:
+            print("There is no checkpoint yet: a new run.")
+    if not path and not begins:
+        raise UserError(
+            "--ckpt_path last finds no run with these flags: give the training's, or the file"
+        )
     return str(path) if path else None
 
 

@@ -43,6 +43,9 @@ def summary(
     if checkpoint and checkpoint.exists() and command:
         program = "python train.py" if sys.argv[0].endswith(".py") else "lightning-gen"
         task, name, rest = command
+        cls = type(model)
+        if not cls.__module__.startswith("lightning_gen.models."):
+            rest += f" --model {cls.__module__}.{cls.__name__}"
         lines += [f"{task}:", f"  {program} {name} {shlex.quote(str(checkpoint))} {rest}"]
     return "\n".join(lines)
 

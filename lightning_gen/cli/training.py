@@ -107,15 +107,18 @@ class TrainingCLI(LightningCLI):
 
     def _parse_ckpt_path(self) -> None:
         """Find and read the checkpoint before anything is built; it does not override any flag."""
-        config = self.config[self.config.subcommand]
+        command = self.config.subcommand
+        config = self.config[command]
         self.resumed: Path | None = None
         if config.ckpt_path == "last":
-            settings = self._parser(self.config.subcommand).dump(config, skip_unset=False)
-            config.ckpt_path = runs.last_checkpoint(config, settings)
-            if config.ckpt_path and self.config.subcommand == "fit":
+            settings = self._parser(command).dump(config, skip_unset=False)
+            config.ckpt_path = runs.last_checkpoint(config, settings, begins=command == "fit")
+            if config.ckpt_path and command == "fit":
                 self.resumed = runs.folder_of(config.ckpt_path)
         elif config.ckpt_path:
             runs.check_checkpoint(config.ckpt_path)
+        elif command != "fit" and runs.is_first_process():
+            print(f"No --ckpt_path: {command} takes the weights that the model begins with.")
         config.weights_only = True  # a checkpoint is data and never runs code
 
     def before_instantiate_classes(self) -> None:

@@ -114,7 +114,7 @@ class AdversarialModel(AveragedGenerator, ABC):
         if norms and (gradient_penalty or r1 or r2):
             warn(
                 "D has batch norm, so the penalty on a score's gradient acts on the whole batch: "
-                "turn batch_norm off, or give a discriminator without it.",
+                "turn batch_norm off (of Pix2Pix: norm='instance'), or give a D without it.",
                 stacklevel=2,
             )
         self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
