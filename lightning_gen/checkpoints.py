@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning import LightningModule
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch import distributed
 
 from lightning_gen import __version__
 from lightning_gen.errors import CheckpointError
@@ -123,3 +124,12 @@ def check_states(
                 f"trained with your own, pass {network}=... to load_from_checkpoint; if not, give "
                 "the model the arguments it was trained with"
             )
+
+
+def of_all_processes(state: Any) -> list[Any]:
+    """What each process of a training gives, in the order of their ranks; all must ask."""
+    if not distributed.is_initialized():
+        return [state]
+    states: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(states, state)
+    return states

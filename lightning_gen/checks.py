@@ -31,6 +31,17 @@ def packed(image_shape: ImageShape, images: int) -> ImageShape:
     return channels * images, height, width
 
 
+def require_default(network: str, own: nn.Module | None, **arguments: float) -> None:
+    """Refuse what the model's own network would do, beside a user's, which does not know of it.
+
+    Raises:
+        ArgumentError: naming the first argument that asks for something.
+    """
+    for argument, value in arguments.items():
+        if own is not None and value:
+            raise ArgumentError(argument, f"has no effect on your own {network}: leave it out")
+
+
 def own_players(
     generator: nn.Module | None,
     discriminator: nn.Module | None,
@@ -43,7 +54,8 @@ def own_players(
 ) -> tuple[nn.Module, nn.Module]:
     """The user's own networks where there are any, the model's defaults elsewhere.
 
-    Own networks are tried on a few latents, to find what does not fit before training does.
+    Own networks are tried on a few latents, to find what does not fit before training does, and
+    are given back in training mode.
 
     Args:
         generator: an own network.
@@ -63,7 +75,7 @@ def own_players(
     if generator is not None or discriminator is not None:
         with evaluating(G, D):
             _check_players(G, D, latent_dim, image_shape, condition, images)
-    return G, D
+    return G.train(), D.train()
 
 
 def _check_players(

@@ -111,7 +111,7 @@ def _compare_digits(
     distances, nearest = memorisation(drawn.x, train)
     real_distances, _ = memorisation(test[: len(x)], train)
     closest, training = nearest[:, :CLOSEST]
-    accuracy = (reference.classes == test_labels).double().mean().item()
+    accuracy = (reference.classes == test_labels).cpu().double().mean().item()
     return Comparison(
         samples | distances,
         floor | real_distances,

@@ -51,10 +51,11 @@ class NonFiniteGuard:
         if finite:
             return
         terms = [name for name, value in reports.items() if not value.isfinite()]
+        clip = "--trainer.gradient_clip_val" if model.automatic_optimization else "--model.clip"
         raise NonFiniteLossError(
             f"{', '.join(terms) or 'a loss in another process'} is no number in {place} "
             f"(counted from 0).\nThe last good checkpoint: {_last_checkpoint(model.trainer)}. "
-            "A lower --model.lr or a --model.clip may help."
+            f"A lower --model.lr or a {clip} may help."
         )
 
 

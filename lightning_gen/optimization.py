@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
+from math import cos, pi
 from operator import add
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.nn.utils.parametrize import cached
 from torch.optim import SGD, Adadelta, Adam, Optimizer, RMSprop
-from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, PolynomialLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from lightning_gen.types import Scalar
 
@@ -46,7 +47,8 @@ def descend(
         model: the module in training, in manual optimization.
         optimizer: one of `model.optimizers()`.
         terms: gives the named terms of the loss for the contents of a chunk.
-        chunks: the minibatch, in equal parts that fit into memory one at a time.
+        chunks: the minibatch, in parts that fit into memory one at a time; each weighs as many
+            images as its first entry has.
         resting: the networks of the players that are not to move.
         counted: whether this step is the minibatch's one counted step.
 
@@ -54,15 +56,17 @@ def descend(
         The terms, and their sum as `loss`; detached, averaged over the chunks.
     """
     totals: Terms = {}
+    images = sum(len(chunk[0]) for chunk in chunks)
     with model.toggled_optimizer(optimizer), _statistics_kept(resting):
         optimizer.zero_grad()
         for chunk in chunks:
             with cached():  # D's normalised weights are the same for real images and fakes
                 named = terms(*chunk)
             loss = reduce(add, named.values())
-            model.manual_backward(loss if len(chunks) == 1 else loss / len(chunks))
+            weight = len(chunk[0]) / images
+            model.manual_backward(loss if len(chunks) == 1 else weight * loss)
             for name, term in {**named, "loss": loss}.items():
-                share = term.detach() / len(chunks)
+                share = weight * term.detach()
                 totals[name] = totals[name] + share if name in totals else share
         if counted:
             optimizer.step()
@@ -136,11 +140,13 @@ class OptimizerSettings:
                 return Adadelta(parameters, lr, weight_decay=decay)
 
     def scheduler(self, optimizer: Optimizer, steps: int) -> LRScheduler:
-        """Its schedule over a training of so many steps."""
-        if self.schedule == "cosine":
-            return CosineAnnealingLR(optimizer, T_max=steps)
-        held = round(self.decay_from * steps)
-        if not held:
-            return PolynomialLR(optimizer, total_iters=steps, power=1.0)
-        falling = max(steps - held, 1)
-        return LambdaLR(optimizer, lambda step: min(1.0, max(steps - step, 0) / falling))
+        """Its schedule over a training of so many steps, which no checkpoint holds on to."""
+        falling = max(steps - round(self.decay_from * steps), 1)
+
+        def linear(step: int) -> float:
+            return min(1.0, max(steps - step, 0) / falling)
+
+        def cosine(step: int) -> float:
+            return (1 + cos(pi * min(step / max(steps, 1), 1))) / 2
+
+        return LambdaLR(optimizer, cosine if self.schedule == "cosine" else linear)

@@ -80,8 +80,8 @@ def fixed_uniform(p: Tensor) -> Tensor:
     levels = (p * 255).round().long().flatten(1)
     places = torch.arange(1, levels.shape[1] + 1, device=p.device)
     images = (levels * _mix(places)).sum(1, keepdim=True)
-    bits = _mix(images + places * _GOLDEN) >> 11 & (1 << 53) - 1
-    return (bits.double() / (1 << 53)).to(p.dtype).view_as(p)
+    bits = _mix(images + places * _GOLDEN) >> 40 & (1 << 24) - 1  # as many as float32 holds
+    return (bits.float() / (1 << 24)).to(p.dtype).view_as(p)
 
 
 _GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)  # as a signed number; products wrap around

@@ -63,6 +63,11 @@ def to_pixels(x: Tensor, dtype: torch.dtype = torch.uint8) -> Tensor:
     return x.float().add(1).mul(white / 2).round().clamp(0, white).to(dtype)
 
 
+def in_colours(x: Images) -> Translations:
+    """Images of any channels as a picture shows them: three, greys in each, the first of many."""
+    return x[:, :3] if x.shape[1] > 2 else x[:, :1].expand(-1, 3, -1, -1)
+
+
 def to_unit(x: Tensor) -> Tensor:
     """Images in [-1, 1] to intensities in [0, 1], which may stand for probabilities."""
     return (x + 1) / 2
@@ -71,6 +76,11 @@ def to_unit(x: Tensor) -> Tensor:
 def from_unit(p: Tensor) -> Tensor:
     """Intensities in [0, 1] to images in [-1, 1]; inverse of `to_unit`."""
     return 2 * p - 1
+
+
+def in_double(x: Tensor) -> Tensor:
+    """In float64, on the CPU where the device, Apple's GPU, has none."""
+    return (x.cpu() if x.device.type == "mps" else x).double()
 
 
 def unpack(batch: Any) -> tuple[Tensor, Tensor | None]:

@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,11 @@ def picture(number: int, size: tuple[int, int] = (24, 16)) -> Image.Image:
 def loader(x: Tensor | None = None, batch_size: int = 8) -> DataLoader:
     x = images() if x is None else x
     return DataLoader(TensorDataset(x, torch.arange(len(x)) % 4), batch_size=batch_size)
+
+
+def one_of_two(rank: int) -> Any:
+    """What data see of a trainer in the first or the second of two processes."""
+    return SimpleNamespace(world_size=2, global_rank=rank, overfit_batches=0, ckpt_path=None)
 
 
 def state(model: nn.Module) -> dict[str, Tensor]:

@@ -219,7 +219,7 @@ def test_the_average_is_the_sum_it_is_said_to_be(fit: Fit) -> None:
 
 def test_the_average_begins_without_the_untrained_generator(fit: Fit) -> None:
     model = small_gan()
-    fit(model, callbacks=[GeneratorEMA(halflife=1e9, rampup=0.0)])  # a half-life of no images
+    fit(model, callbacks=[GeneratorEMA(halflife=1e9, rampup=1e-9)])  # a half-life of no images
     assert same(state(model.average), state(model.generator))
 
 

@@ -3,7 +3,6 @@
 import sys
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from lightning_gen import ImageFolderDataModule
 from lightning_gen.cli import main
 from lightning_gen.datamodules.image_files import find_images, read_image
 from lightning_gen.datamodules.squares import cut
-from tests.conftest import picture
+from tests.conftest import one_of_two, picture
 from tests.test_resume import agree, stopped
 
 SIZES = [(24, 16), (16, 24), (16, 16), (40, 17), (9, 13), (33, 70)]  # width and height
@@ -182,7 +181,7 @@ def test_processes_share_out_what_one_would_see(root: str) -> None:
     shares = []
     for rank in (0, 1):
         data = module(root, **RANDOM, batch_size=5)
-        data.trainer = SimpleNamespace(world_size=2, global_rank=rank)  # type: ignore[assignment]
+        data.trainer = one_of_two(rank)
         shares.append(epoch(data)[0])
     whole = epoch(module(root, **RANDOM, batch_size=5))[0]
     assert torch.equal(torch.stack(shares, 1).flatten(0, 1), whole[: 2 * len(shares[0])])

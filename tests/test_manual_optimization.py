@@ -108,7 +108,7 @@ def test_learning_rates_follow_their_schedule(fit: Fit, schedule: Any, factor: A
 
 
 def test_a_schedule_needs_an_end(fit: Fit) -> None:
-    with pytest.raises(ArgumentError, match="schedule needs a training that ends"):
+    with pytest.raises(ArgumentError, match="schedule needs a training whose end is known"):
         fit(small_gan(schedule="linear"), max_epochs=-1)
 
 

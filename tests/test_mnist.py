@@ -7,7 +7,6 @@ import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from lightning_gen import MNISTDataModule
 from lightning_gen.datamodules import mnist
 from lightning_gen.errors import ArgumentError, DataError
 from lightning_gen.types import to_images, to_pixels
+from tests.conftest import one_of_two
 
 
 def bundled(**kwargs: Any) -> MNISTDataModule:
@@ -102,7 +102,7 @@ def test_processes_share_the_digits_out() -> None:
     shares = []
     for rank in (0, 1):
         data = bundled(batch_size=50)
-        data.trainer = SimpleNamespace(world_size=2, global_rank=rank)  # type: ignore[assignment]
+        data.trainer = one_of_two(rank)
         shares.append({digit.numpy().tobytes() for digit in order(data)})
     assert [len(share) for share in shares] == [4500, 4500]
     assert not shares[0] & shares[1]

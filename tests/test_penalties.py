@@ -202,7 +202,7 @@ def test_instance_noise_falls_to_nothing(fit: Fit) -> None:
 
 
 def test_instance_noise_needs_an_end(fit: Fit) -> None:
-    with pytest.raises(ArgumentError, match="instance_noise needs a training that ends"):
+    with pytest.raises(ArgumentError, match="instance_noise needs a training whose end is known"):
         fit(small_gan(instance_noise=0.2), max_epochs=-1)
 
 

@@ -153,6 +153,15 @@ def test_a_signal_saves_the_batch_it_interrupts(name: str, unbroken: Path) -> No
     agree(unbroken, "resumed")
 
 
+def test_a_minibatch_that_was_begun_goes_on() -> None:
+    run = [*RUN, "--model.accumulate", "4", "--trainer.max_epochs", "1"]
+    assert main([*run, "--trainer.default_root_dir", "whole"]) == 0
+    run += ["--trainer.default_root_dir", "resumed"]
+    stopped(run, 5, "SIGTERM")
+    assert main([*run, "--ckpt_path", "last"]) == 0
+    agree("whole", "resumed")
+
+
 def test_a_killed_run_goes_on(unbroken: Path) -> None:
     run = [*RUN, "--trainer.default_root_dir", "killed"]
     command = [sys.executable, str(ROOT / "train.py"), *run, *stopping(17, "SIGKILL")]

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from lightning import LightningModule
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
-from tests.conftest import picture
+from tests.conftest import one_of_two, picture
 from tests.test_image_folder import SAME
 from tests.two_domains import (  # noqa: F401 -- fixtures
     LAYOUTS,
@@ -158,7 +157,7 @@ def test_processes_share_out_what_one_would_see(make: Callable[..., Any]) -> Non
     shares = []
     for rank in (0, 1):
         data = make()
-        data.trainer = SimpleNamespace(world_size=2, global_rank=rank)
+        data.trainer = one_of_two(rank)
         shares.append(epoch(data))
     together = torch.stack(shares, 2).flatten(1, 2)
     assert torch.equal(together, epoch(make())[:, : together.shape[1]])

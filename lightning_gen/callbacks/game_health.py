@@ -49,9 +49,16 @@ class GameHealth(Callback):
     def __init__(self, n: int = 64) -> None:
         require_at_least(0, n=n)
         self.n = n
+        self._begin()
+
+    def _begin(self) -> None:
         self.signs: dict[str, deque[bool]] = defaultdict(lambda: deque(maxlen=WINDOW))
         self.strongest = 0.0  # gradient of G so far
         self.told: set[str] = set()
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget what was seen of another game."""
+        self._begin()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -121,4 +128,4 @@ def gradient_norm(network: nn.Module) -> float:
 
 def spread(x: Images) -> Tensor:
     """The mean distance between two images."""
-    return torch.pdist(x.flatten(1).float()).mean()
+    return torch.pdist(x.flatten(1).float().cpu()).mean()  # Apple's GPUs have no pdist

@@ -25,7 +25,7 @@ class GeneratorEMA(Callback):
 
     Args:
         halflife: images after which a weight counts half; 0 switches the average off.
-        rampup: largest half-life as a share of the images seen so far.
+        rampup: largest half-life as a share of the images seen so far; 0 for no such limit.
 
     Raises:
         ArgumentError: an argument is negative.
@@ -54,7 +54,8 @@ class GeneratorEMA(Callback):
             return
         images = extract_batch_size(batch) * trainer.world_size
         seen = images * (trainer.fit_loop.total_batch_idx + 1)
-        keep = 0.5 ** (images / max(min(self.halflife, self.rampup * seen), 1e-8))
+        halflife = min(self.halflife, self.rampup * seen) if self.rampup else self.halflife
+        keep = 0.5 ** (images / halflife)
         average, generator = pl_module.average, pl_module.generator
         for mean, weight in zip(average.parameters(), generator.parameters(), strict=True):
             mean.lerp_(weight, 1 - keep)

@@ -22,13 +22,7 @@ from lightning_gen.protocols import (
     labels_for,
 )
 from lightning_gen.sampling import drawing
-from lightning_gen.types import Images, Labels, Translations, to_pixels, unpack
-
-
-def in_colours(x: Images) -> Translations:
-    """Images of any channels as three: greys in each of them, the first of many."""
-    return x[:, :3] if x.shape[1] > 2 else x[:, :1].expand(-1, 3, -1, -1)
-
+from lightning_gen.types import Images, Labels, in_colours, to_pixels, unpack
 
 ROWS = 20  # classes up to which a grid shows all of them
 
@@ -106,7 +100,7 @@ class ImageGrid(Draws):
             for ability, images, columns in self.grids(model):
                 if images.shape[2:] == (1, 1):
                     continue  # points, which `DensityPlot` draws
-                grid = make_grid(to_pixels(images).cpu(), columns) / 255
+                grid = make_grid(to_pixels(in_colours(images)).cpu(), columns) / 255
                 with whole(self.folder / ability / file_name(batches)) as path:
                     save_image(grid, path)
                 show(trainer, ability, grid, batches)

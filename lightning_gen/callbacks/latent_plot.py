@@ -15,9 +15,9 @@ from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.projection import Array, Method, knn_accuracy, project, trustworthiness
 from lightning_gen.protocols import Encodes, Features, Samples, labels_for
 from lightning_gen.sampling import drawing
-from lightning_gen.types import Images, Labels, to_pixels, unpack
+from lightning_gen.types import Images, Labels, in_colours, to_pixels, unpack
 
-MOST = 5000
+FEWEST, MOST = 3, 5000  # images of a map; fewer have no neighbourhoods
 PICTURES = 400  # more pictures than that hide each other
 
 
@@ -73,6 +73,12 @@ class LatentPlot(Draws):
         self.chosen: tuple[Images, Labels | None] | None = None
         self.maps: dict[str, Array] = {}  # the last ones, from which the next ones start
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Find the run's folder; a new training has other images."""
+        super().setup(trainer, pl_module, stage)
+        if stage == "fit":
+            self.chosen, self.maps = None, {}
+
     def on_validation_batch_end(
         self,
         trainer: Trainer,
@@ -103,7 +109,7 @@ class LatentPlot(Draws):
             return
         with drawing(model, model.device, self.seed):
             scene = self.scene(model, model.device, *self.chosen)
-        if scene is None:
+        if scene is None or len(scene.x) < FEWEST:
             return
         titles = []
         for name, points in scene.spaces.items():
@@ -190,7 +196,8 @@ def _scatter(axes: Any, points: Array, labels: Array | None, names: list[str]) -
 def _place(axes: Any, points: Array, x: Images) -> None:
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
-    for place, image in zip(points, to_pixels(x).permute(0, 2, 3, 1).numpy(), strict=True):
+    shown = x if x.shape[1] == 1 else in_colours(x)
+    for place, image in zip(points, to_pixels(shown).permute(0, 2, 3, 1).numpy(), strict=True):
         marker = OffsetImage(image.squeeze(), zoom=14 / image.shape[0], cmap="gray_r")
         axes.add_artist(AnnotationBbox(marker, place, frameon=False))
 

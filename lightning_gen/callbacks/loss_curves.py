@@ -26,6 +26,9 @@ class LossCurves(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Find the run's folder, in every process, because Lightning's answer is a broadcast."""
+        if stage == "fit":  # a resumed one gets its curves back after this
+            self.curves.clear()
+            self.strides.clear()
         self.path = Path(trainer.log_dir or trainer.default_root_dir) / "losses.png"
 
     def on_train_batch_start(

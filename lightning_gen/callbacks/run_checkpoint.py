@@ -1,6 +1,7 @@
 """Checkpoints of a run that may be told to stop at any time."""
 
 import signal
+from threading import current_thread, main_thread
 from typing import Any
 
 from lightning import LightningModule, Trainer
@@ -27,7 +28,9 @@ class RunCheckpoint(ModelCheckpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Have Ctrl-C do what SIGTERM does, for which Lightning waits for the batch's end."""
         super().on_train_start(trainer, pl_module)
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        waits = signal.getsignal(signal.SIGTERM) not in (None, signal.SIG_DFL)  # not on Windows
+        usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if waits and usual and current_thread() is main_thread():
             signal.signal(signal.SIGINT, _terminate)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -42,7 +45,9 @@ class RunCheckpoint(ModelCheckpoint):
     ) -> None:
         """Save, but not before a validation that is due: a run going on would leave it out."""
         interval = trainer.val_check_batch or 1
-        if trainer.is_last_batch or (batch_idx + 1) % interval == 0:
+        across = trainer.check_val_every_n_epoch is None  # the interval goes on from epoch to epoch
+        batches = trainer.fit_loop.total_batch_idx if across else batch_idx
+        if trainer.is_last_batch or (batches + 1) % interval == 0:
             self.waits = True
         else:
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
@@ -79,12 +84,14 @@ class RunCheckpoint(ModelCheckpoint):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Save after SIGTERM, which ends a run between batches; not after a bug."""
+        """Save after SIGTERM, which ends a run between batches; after a bug only by request."""
         _release()
         if isinstance(exception, SIGTERMException):
             path = self.format_checkpoint_name({}, self.CHECKPOINT_NAME_LAST)
             trainer.save_checkpoint(path)
             rank_zero_info(f"\nStopped and saved: {path}\n--ckpt_path last goes on from there.")
+        else:
+            super().on_exception(trainer, pl_module, exception)
 
 
 def _terminate(*_: Any) -> None:

@@ -20,7 +20,7 @@ from lightning_gen.latents import Prior, Walk
 from lightning_gen.latents import walk as walk_through
 from lightning_gen.protocols import Samples, classes_of
 from lightning_gen.sampling import derive_seed, drawing
-from lightning_gen.types import Images, to_pixels
+from lightning_gen.types import Images, in_colours, to_pixels
 
 Layout = Literal["grid", "files", "folder"]
 LABEL = "generated"
@@ -137,7 +137,7 @@ def _load(checkpoint: str, model: str | None, device: str | None) -> Any:
 
 def _write_grid(target: Path, chunks: Iterable[Images], columns: int) -> int:
     """Write images as one picture; how many they are, which a walk decides itself."""
-    pixels = torch.cat([to_pixels(x).cpu() for x in chunks])
+    pixels = torch.cat([to_pixels(in_colours(x)).cpu() for x in chunks])
     with whole(target) as path:
         save_image(make_grid(pixels, columns) / 255, path)
     return len(pixels)
@@ -146,7 +146,7 @@ def _write_grid(target: Path, chunks: Iterable[Images], columns: int) -> int:
 def _write_files(paths: list[Path], chunks: Iterable[Images]) -> None:
     numbered = iter(paths)
     for x in tqdm(chunks, total=-(-len(paths) // CHUNK), disable=not sys.stderr.isatty()):
-        for image in to_pixels(x).cpu() / 255:
+        for image in to_pixels(in_colours(x)).cpu() / 255:
             with whole(next(numbered)) as path:
                 save_image(image, path)
 

@@ -187,14 +187,17 @@ class TensorDataModule(LightningDataModule, ABC):
                 f"take {max(n // processes, 1)} or fewer",
             )
 
-    def train_dataloader(self) -> ResumableLoader:
+    def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled anew in every epoch; an incomplete last batch is left out."""
         trainer: Trainer | None = self.trainer
+        if trainer and trainer.overfit_batches:  # type: ignore[attr-defined]
+            return DataLoader(self.train_set, **self._loader_settings())
         processes, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
         order = EpochOrder(self.train_set, self.batch_size, processes, rank, self.seed)
         settings = self._loader_settings() | {"batch_size": None}  # the order comes in batches
         self.loader = ResumableLoader(self.train_set, sampler=order, **settings)
-        if self.restored:
+        resumes = trainer is None or trainer.ckpt_path is not None
+        if self.restored and resumes:  # what a test has restored, say, is no place to go on from
             self.loader.load_state_dict(self.restored)
         return self.loader
 

@@ -6,6 +6,7 @@ so that every logarithm is a softplus and stays finite where sigmoid(score) roun
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from torch.nn.functional import relu, softplus
@@ -56,13 +57,16 @@ class AdversarialLoss:
 
     def weighted(self, discriminator: float, generator: float) -> "AdversarialLoss":
         """The same game with each player's loss times a constant."""
-        of_discriminator, of_generator = self.of_discriminator, self.of_generator
         return replace(
             self,
-            of_discriminator=lambda *scores: discriminator * of_discriminator(*scores),
-            of_generator=lambda *scores: generator * of_generator(*scores),
+            of_discriminator=partial(_times, discriminator, self.of_discriminator),
+            of_generator=partial(_times, generator, self.of_generator),
             scale=discriminator * self.scale,
         )
+
+
+def _times(weight: float, loss: Callable[..., Scalar], *scores: Logits) -> Scalar:
+    return weight * loss(*scores)
 
 
 def _lift(scores: Logits) -> Logits:

@@ -45,7 +45,8 @@ def projected(encoder: Encoder, x: Tensor, projections: int) -> Tensor:
 
     Hutchinson (1990). Arguments as for `exact`, which it equals on average.
     """
-    with torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad():
+        x = x.clone() if x.is_inference() else x
         x = x if x.requires_grad else x.detach().requires_grad_()
         h = encoder(x)
         total = torch.zeros(len(x), device=x.device, dtype=h.dtype)

@@ -41,4 +41,4 @@ class ClassHistogram(Metric):
 
 def class_divergence(shares: Tensor, reference: Tensor) -> float:
     """KL(shares || reference) in nats, of two histograms (num_classes,); 0 where they agree."""
-    return kl_divergence(shares[None].double(), reference[None].double()).item()
+    return kl_divergence(shares[None].cpu().double(), reference[None].cpu().double()).item()

@@ -73,7 +73,7 @@ def label_figures(
         cas: whether the classifier is a convolutional network as well, which takes minutes.
         seed: of that network.
     """
-    agree = (digits.classes == labels).double().mean().item()
+    agree = (digits.classes == labels).cpu().double().mean().item()
     figures = named("digits", {"label_accuracy": agree}, len(digits.x))
     error = nearest_neighbour_error(digits.x, labels, test.x, test_labels)
     figures |= named("pixels", {"nearest_neighbour_error": error}, len(digits.x))
@@ -92,7 +92,7 @@ def memorisation(x: Images, train: OtherImages) -> tuple[Figures, Tensor]:
     """
     distances, places = nearest_images(x, train)
     figures = {
-        f"training_distance_{name}": distances.double().quantile(share).item()
+        f"training_distance_{name}": distances.cpu().double().quantile(share).item()
         for name, share in QUANTILES.items()
     }
     order = distances.argsort(stable=True)

@@ -15,7 +15,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from lightning_gen.errors import require_at_least
 from lightning_gen.sampling import seed_noise
-from lightning_gen.types import Latents, OtherLatents
+from lightning_gen.types import Latents, OtherLatents, in_double
 
 SUBSETS, SUBSET_SIZE = 100, 1000  # of the kernel distance: Binkowski et al. (2018), sec. 4
 CHUNK = 500  # rows of a matrix of distances that are made at once
@@ -58,9 +58,10 @@ def kernel_distance(real: Latents, generated: OtherLatents, seed: int = 0) -> fl
 
 
 def _compare(metric: Metric, real: Latents, generated: OtherLatents) -> Any:
+    real, generated = in_double(real), in_double(generated)
     metric.to(real.device)
-    metric.update(real.double(), real=True)
-    metric.update(generated.double(), real=False)
+    metric.update(real, real=True)
+    metric.update(generated, real=False)
     return metric.compute()
 
 
@@ -83,7 +84,7 @@ def prdc(real: Latents, generated: OtherLatents, k: int = 5) -> dict[str, float]
     """
     require_at_least(1, k=k)
     require_at_least(k + 1, real=len(real), generated=len(generated))
-    real, generated = real.double(), generated.double()
+    real, generated = in_double(real), in_double(generated)
     radii, generated_radii = _radii(real, k), _radii(generated, k)
     about = torch.zeros(len(generated), device=real.device)
     recalled = covered = 0
@@ -93,9 +94,9 @@ def prdc(real: Latents, generated: OtherLatents, k: int = 5) -> dict[str, float]
         recalled += int((distance < generated_radii).any(1).sum())
         covered += int((distance.amin(1) < radius).sum())
     return {
-        "precision": (about > 0).double().mean().item(),
+        "precision": in_double(about > 0).mean().item(),
         "recall": recalled / len(real),
-        "density": about.double().mean().item() / k,
+        "density": in_double(about).mean().item() / k,
         "coverage": covered / len(real),
     }
 

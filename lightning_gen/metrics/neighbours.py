@@ -41,4 +41,4 @@ def nearest_neighbour_error(
     conditional model is worth to the simplest of classifiers.
     """
     _, places = nearest_images(x, train)
-    return (train_labels[places] != labels).double().mean().item()
+    return (train_labels[places] != labels).cpu().double().mean().item()

@@ -139,13 +139,15 @@ class AdversarialModel(AveragedGenerator, ABC):
         return self.place(x), ()
 
     def chunk(self, batch: Batch) -> tuple[Any, ...]:
-        """The same, cut to a multiple of `pack`.
+        """The same, cut to a multiple of `pack`; nothing of an epoch's last batch without one.
 
         Raises:
-            ArgumentError: there are not as many images.
+            ArgumentError: another batch has not as many images.
         """
         x, c = self.split(batch)
         n = len(x) // self.pack * self.pack
+        if not n and self.trainer.is_last_batch and self.trainer.global_step:
+            return ()
         if not n:
             raise ArgumentError("pack", f"is {self.pack}, but the batch has {len(x)} images")
         return x[:n], tuple(entry[:n] for entry in c)

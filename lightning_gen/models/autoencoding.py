@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import get_args
 
 import torch
@@ -59,9 +60,7 @@ class AutoencodingModel(ImageModel, ABC):
         self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
         self.latent_dim, self.lr = latent_dim, lr
         self.encoder, self.decoder = encoder, decoder
-        self.settings = OptimizerSettings(
-            optimizer, schedule, betas, momentum, weight_decay, fused=True
-        )
+        self.settings = OptimizerSettings(optimizer, schedule, betas, momentum, weight_decay)
         self.observed: dict[str, Tensor] = {}
 
     @abstractmethod
@@ -126,7 +125,9 @@ class AutoencodingModel(ImageModel, ABC):
 
     def configure_optimizers(self) -> OptimizerConfig | OptimizerLRSchedulerConfig:
         """One optimizer, with a schedule if it is not constant."""
-        optimizer = self.settings.optimizer(self.parameters(), self.lr)
+        # Lightning cannot clip a fused optimizer's gradients under mixed precision
+        settings = replace(self.settings, fused=not self.trainer.gradient_clip_val)
+        optimizer = settings.optimizer(self.parameters(), self.lr)
         if self.settings.schedule == "constant":
             return {"optimizer": optimizer}
         scheduler = self.settings.scheduler(optimizer, self.minibatches())

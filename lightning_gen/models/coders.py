@@ -68,4 +68,4 @@ def coders(
         )
     if encoder is not None or decoder is not None:
         check_coders(E, D, image_shape, latent_dim, outputs, condition)
-    return E, D
+    return E.train(), D.train()

@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from lightning_gen.checks import check_image_shape, own_players, packed
+from lightning_gen.checks import check_image_shape, own_players, packed, require_default
 from lightning_gen.errors import require_at_least, require_one_of
 from lightning_gen.models.adversarial import AdversarialModel
 from lightning_gen.networks import (
@@ -87,6 +87,15 @@ class ConditionalGAN(AdversarialModel):
             discriminator_widths=min(discriminator_widths, default=1),
         )
         require_at_least(0, embedding=embedding, hidden=hidden)
+        require_default(
+            "discriminator",
+            discriminator,
+            minibatch_std=minibatch_std,
+            hidden=hidden,
+            projection=projection,
+        )
+        both = generator if discriminator is not None else None
+        require_default("networks", both, embedding=embedding)
         condition = embedding or num_classes
 
         def G() -> nn.Module:

@@ -7,13 +7,13 @@ from torch.nn.functional import l1_loss
 from torchmetrics import Metric
 
 from lightning_gen.batches import PairReader
+from lightning_gen.checkpoints import of_all_processes
 from lightning_gen.checks import check_image_shape, own_network
 from lightning_gen.errors import ArgumentError, require_at_least
 from lightning_gen.losses import Adversarial
 from lightning_gen.models.game import Game, Minibatch
 from lightning_gen.models.translation import (
     Likeness,
-    of_all_processes,
     reference_losses,
 )
 from lightning_gen.networks import ImagePool, Norm, PatchDiscriminator, ResNetGenerator

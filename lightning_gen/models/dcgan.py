@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from lightning_gen.checks import check_image_shape, own_players, packed
+from lightning_gen.checks import check_image_shape, own_players, packed, require_default
 from lightning_gen.errors import require_at_least
 from lightning_gen.models.noise_game import NoiseGame
 from lightning_gen.networks import DCGANDiscriminator, DCGANGenerator
@@ -52,6 +52,7 @@ class DCGAN(NoiseGame):
         image_shape = check_image_shape(image_shape)
         require_at_least(1, latent_dim=latent_dim, width=width, pack=pack)
         require_at_least(0, hidden=hidden)
+        require_default("discriminator", discriminator, minibatch_std=minibatch_std, hidden=hidden)
         players = own_players(
             generator,
             discriminator,

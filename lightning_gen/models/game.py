@@ -6,12 +6,14 @@ from math import ceil
 from typing import Any, cast, get_args
 from warnings import filterwarnings
 
+from lightning.fabric.utilities.apply_func import move_data_to_device
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.types import OptimizerConfig, OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from lightning_gen.checkpoints import of_all_processes
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.models.image_model import ImageModel
 from lightning_gen.optimization import (
@@ -25,6 +27,7 @@ from lightning_gen.strategies import check_strategy
 from lightning_gen.types import Batch, ImageShape
 
 Minibatch = list[tuple[Any, ...]]  # of chunks, one unless batches are accumulated
+CHUNKS_KEY = "lightning_gen/chunks"
 NETWORKS = ["generator", "discriminator"]  # arguments that checkpoints hold as weights
 
 
@@ -101,7 +104,7 @@ class Game(ImageModel, ABC):
         """What the players' terms are functions of."""
 
     def chunk(self, batch: Batch) -> tuple[Any, ...]:
-        """The same, as training takes it; a game may leave out what it cannot use."""
+        """The same, as training takes it; a game may leave out what it cannot use, even all."""
         return self.split(batch)
 
     @abstractmethod
@@ -110,8 +113,10 @@ class Game(ImageModel, ABC):
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Play, once enough batches have come for a minibatch; all else is bookkeeping."""
-        self.chunks.append(self.chunk(batch))
-        if len(self.chunks) < self.accumulate and not self.trainer.is_last_batch:
+        if chunk := self.chunk(batch):
+            self.chunks.append(chunk)
+        whole = len(self.chunks) == self.accumulate or self.trainer.is_last_batch
+        if not (whole and self.chunks):
             return
         minibatch = self.chunks.copy()
         self.chunks.clear()
@@ -147,9 +152,22 @@ class Game(ImageModel, ABC):
         super().on_fit_start()
 
     def on_train_start(self) -> None:
-        """Begin a new minibatch."""
+        """Begin a new minibatch, unless the training goes on within one."""
         super().on_train_start()
-        self.chunks = []
+        resumed = self.trainer.ckpt_path is not None
+        self.chunks = move_data_to_device(self.chunks, self.device) if resumed else []
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep every process's part of a minibatch that has been begun."""
+        super().on_save_checkpoint(checkpoint)
+        if self.accumulate > 1:
+            checkpoint[CHUNKS_KEY] = of_all_processes(move_data_to_device(self.chunks, "cpu"))
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Give each process its part back."""
+        super().on_load_checkpoint(checkpoint)
+        if saved := checkpoint.get(CHUNKS_KEY):
+            self.chunks = saved[self.global_rank % len(saved)]
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip, after a GradScaler has given the gradients their true size."""
@@ -180,6 +198,7 @@ class Game(ImageModel, ABC):
         if self.accumulate == 1:
             return steps
         limits = [trainer.max_steps]
-        if trainer.max_epochs and trainer.max_epochs > 0:
-            limits.append(ceil(trainer.num_training_batches / self.accumulate) * trainer.max_epochs)
+        batches = trainer.num_training_batches
+        if trainer.max_epochs and trainer.max_epochs > 0 and batches < float("inf"):
+            limits.append(ceil(batches / self.accumulate) * trainer.max_epochs)
         return int(min(limit for limit in limits if limit > 0))

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from lightning_gen.checks import check_image_shape, own_players, packed
+from lightning_gen.checks import check_image_shape, own_players, packed, require_default
 from lightning_gen.errors import require_at_least
 from lightning_gen.models.noise_game import NoiseGame
 from lightning_gen.networks import MLPDiscriminator, MLPGenerator
@@ -59,6 +59,7 @@ class GAN(NoiseGame):
             generator_widths=min(generator_widths, default=1),
             discriminator_widths=min(discriminator_widths, default=1),
         )
+        require_default("discriminator", discriminator, minibatch_std=minibatch_std)
         players = own_players(
             generator,
             discriminator,

@@ -43,6 +43,7 @@ class ImageModel(LightningModule, ABC):
         self.reports: dict[str, Scalar] = {}
         self.guard = NonFiniteGuard()
         self.seed = 0
+        self.knows_labels = False  # whether labels have been looked at
 
     def place(self, x: Tensor) -> Tensor:
         """Images or codes where the model lives, in its precision."""
@@ -53,6 +54,7 @@ class ImageModel(LightningModule, ABC):
 
         Raises:
             DataError: labels are missing.
+            ArgumentError: there is a label beyond `num_classes`.
         """
         if not self.num_classes:
             return ()
@@ -61,27 +63,31 @@ class ImageModel(LightningModule, ABC):
                 f"{type(self).__name__} needs labels: batches must be (x, labels) or "
                 '{"image": x, "label": labels}, and labels=... must be given to its methods.'
             )
-        try:
-            classes = one_hot(labels.long(), self.num_classes)
-        except RuntimeError as error:
-            raise ArgumentError(
-                "num_classes", f"is {self.num_classes}, but there is the label {int(labels.max())}"
-            ) from error
-        return (self.place(classes),)
+        labels = labels.long()
+        if labels.device.type == "cpu" or not self.knows_labels:  # a GPU would wait for each look
+            self.knows_labels = True
+            for label in map(int, labels.aminmax() if len(labels) else ()):
+                if not 0 <= label < self.num_classes:
+                    raise ArgumentError(
+                        "num_classes", f"is {self.num_classes}, but there is the label {label}"
+                    )
+        return (self.place(one_hot(labels, self.num_classes)),)
 
     def on_fit_start(self) -> None:
-        """Take the run's seed, one for all processes; a resumed run goes on with its own."""
+        """Be in training; take the run's seed, one for all processes, or go on with the saved."""
         if self.device.type == "cpu":
             # Lightning's import turns this check on; on a machine without NVIDIA's libraries it
             # searches for them at every optimizer step
             os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
             keep_freed_memory()
+        if not self.training:  # as `load_model` gives it
+            self.train()
         if self.trainer.ckpt_path is None:
             self.seed = self.trainer.strategy.broadcast(torch.initial_seed())
 
     def on_train_start(self) -> None:
         """Begin anew: what a former fit or the sanity check has seen says nothing of this one."""
-        self.read.checked = False
+        self.read.checked = self.knows_labels = False
         self.reports, self.guard = {}, NonFiniteGuard()
 
     def on_train_end(self) -> None:
@@ -119,11 +125,11 @@ class ImageModel(LightningModule, ABC):
         seed_noise(derive_seed(self.seed, batches, self.global_rank), self.device)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Log the latest reports every n steps.
+        """Log the latest reports every n steps, and let callbacks know those of an epoch's end.
 
         Logging at every step would cost more than a small network.
         """
-        if self.is_logging_step:
+        if self.is_logging_step or self.trainer.is_last_batch:
             for name, value in self.reports.items():
                 self.log(name, value, prog_bar=name.endswith("/loss"))
 
@@ -142,8 +148,12 @@ class ImageModel(LightningModule, ABC):
             ArgumentError: the training has no end.
         """
         steps = self.trainer.estimated_stepping_batches
-        if steps == float("inf"):
-            raise ArgumentError(argument, "needs a training that ends: set max_epochs")
+        if not 0 <= steps < float("inf"):
+            raise ArgumentError(
+                argument,
+                "needs a training whose end is known: set max_epochs, or where the loader has no "
+                "length max_steps",
+            )
         return int(steps)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

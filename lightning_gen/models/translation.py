@@ -1,8 +1,6 @@
 """What the two translations of images share: losses, and what is measured."""
 
-from typing import Any
-
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 from torchmetrics import Metric
 from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMeasure
@@ -48,12 +46,3 @@ class Likeness(nn.Module):
         self.psnr.update(fake, x)
         self.ssim.update(fake, x)
         return {"psnr": self.psnr, "ssim": self.ssim, "l1": l1_loss(fake, x)}
-
-
-def of_all_processes(state: Any) -> list[Any]:
-    """What each process of a training gives, in the order of their ranks; all must ask."""
-    if not distributed.is_initialized():
-        return [state]
-    states: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(states, state)
-    return states

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gen.checks import check_image_shape
-from lightning_gen.errors import require_at_least, require_one_of
+from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.losses import (
     Likelihood,
     bernoulli_log_likelihood,
@@ -108,12 +108,19 @@ class VariationalModel(AutoencodingModel, ABC):
         self.log_sigma = nn.Parameter(torch.zeros(()), requires_grad=likelihood == "gaussian")
         self.beta, self.kl_warmup, self.free_bits = beta, kl_warmup, free_bits
         self.likelihood_samples = likelihood_samples
+        self.has_begun = decoder is not None or likelihood != "bernoulli"
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A loaded model has begun; see `on_train_batch_start`."""
+        super().on_load_checkpoint(checkpoint)
+        self.has_begun = True
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Begin a training at the mean image of its first batch, as Burda et al. (2016) do."""
         super().on_train_batch_start(batch, batch_idx)
-        if self.likelihood != "bernoulli" or self.trainer.fit_loop.total_batch_idx > 0:
+        if self.has_begun:
             return
+        self.has_begun = True
         if isinstance(self.decoder, MLPDecoder | ConvDecoder):
             x = cast(Tensor, self.all_gather(self.read(batch)[0]))  # of all processes
             mean = to_unit(x.flatten(0, -4)).mean(0)
@@ -212,6 +219,8 @@ class VariationalModel(AutoencodingModel, ABC):
         """Beta, in training on its way up during the warm-up."""
         if not self.kl_warmup or self._trainer is None or not self.trainer.training:
             return self.beta
+        if self.trainer.num_training_batches == float("inf"):
+            raise ArgumentError("kl_warmup", "counts epochs: it needs a loader with a length")
         epochs = (self.trainer.fit_loop.total_batch_idx + 1) / self.trainer.num_training_batches
         return self.beta * min(epochs / self.kl_warmup, 1)
 

@@ -129,8 +129,11 @@ class ConvDecoder(nn.Module):
 
     def start_at(self, raw: Tensor) -> None:
         """Let every output begin near a raw image (c, h, w), as far as one number a channel can."""
-        last = cast(nn.ConvTranspose2d, self.convolutions[-1])
-        cast(nn.Parameter, last.bias).data.copy_(raw.mean((1, 2)))
+        last = self.convolutions[-1]
+        if isinstance(last, nn.ConvTranspose2d):
+            cast(nn.Parameter, last.bias).data.copy_(raw.mean((1, 2)))
+        else:  # sides too small to be halved: the perceptron gives the pixels
+            cast(nn.Linear, self.layers[-1]).bias.data.copy_(raw.flatten())
 
 
 def perceptron(sizes: Sequence[int], activation: Activation) -> nn.Sequential:

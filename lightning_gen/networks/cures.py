@@ -3,14 +3,16 @@
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrize import is_parametrized
 
 
 class MinibatchStd(nn.Module):
     """How much the batch varies, as one more channel or feature: Karras et al. (2018), sec. 3."""
 
     def forward(self, x: Tensor) -> Tensor:
-        variance = (x - x.mean(0)).square().mean(0)  # thrice as fast as x.var(0) on a CPU
-        spread = (variance + 1e-8).sqrt().mean()
+        lifted = x.float() if x.dtype.itemsize < 4 else x  # 1e-8 is 0 in float16
+        variance = (lifted - lifted.mean(0)).square().mean(0)  # thrice as fast as var(0) on a CPU
+        spread = (variance + 1e-8).sqrt().mean().to(x.dtype)
         return torch.cat([x, spread.expand_as(x[:, :1])], 1)
 
 
@@ -25,7 +27,8 @@ def pack(x: Tensor, m: int) -> Tensor:
 def normalise_spectrally(discriminator: nn.Module) -> None:
     """Divide every layer's weight by its largest singular value: Miyato et al. (2018), eq. 8."""
     for module in list(discriminator.modules()):
-        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        layer = isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
+        if layer and not is_parametrized(module, "weight"):
             spectral_norm(module)
 
 

@@ -41,7 +41,7 @@ class CodeMixture(nn.Module):
 
         kind = "full" if self.scales.ndim == 3 else "diag"
         mixture = GaussianMixture(components, covariance_type=kind, reg_covar=1e-4, random_state=0)
-        mixture.fit(codes.double().cpu().numpy())
+        mixture.fit(codes.cpu().double().numpy())
         covariances = torch.from_numpy(mixture.covariances_)
         scales = torch.linalg.cholesky(covariances) if kind == "full" else covariances.sqrt()
         self.weights.copy_(torch.from_numpy(mixture.weights_))
