@@ -1,26 +1,17 @@
 """Walks through the space of codes, and what a model decodes along them."""
 
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from lightning_gen.errors import UserError
-from lightning_gen.protocols import Encodes, classes_of
+from lightning_gen.protocols import Decodes, classes_of
 from lightning_gen.types import Images, Latents
 
 Walk = Literal["interpolation", "traversal", "manifold"]
 REACH = 3.0  # a traversal's ends, in standard deviations of the prior
 FLAT = 1e-4  # codes at a smaller angle lie on a line, for all that float32 can tell
-
-
-@runtime_checkable
-class Prior(Encodes, Protocol):
-    """Draws codes as well, as `sample` does before it decodes them."""
-
-    def prior(self, n: int) -> Latents:
-        """Draw n codes (n, latent_dim)."""
-        ...
 
 
 def lerp(a: Latents, b: Latents, steps: int) -> Tensor:
@@ -60,7 +51,7 @@ def manifold(steps: int) -> Tensor:
     return torch.cartesian_prod(line, line).view(steps, steps, 2).flip(2)
 
 
-def walk(model: Prior, kind: Walk, rows: int, steps: int) -> Images:
+def walk(model: Decodes, kind: Walk, rows: int, steps: int) -> Images:
     """What a model decodes along a walk: images (n, c, h, w), row after row.
 
     Args:

@@ -34,6 +34,14 @@ class Encodes(Protocol):
 
 
 @runtime_checkable
+class Decodes(Protocol):
+    """Draws codes, as `sample` does, and makes images of these and any others."""
+
+    def prior(self, n: int) -> Latents: ...
+    def decode(self, z: Latents, *labels: Labels) -> Images: ...
+
+
+@runtime_checkable
 class Features(Protocol):
     """Sees something in images, (b, d), or in packs of images."""
 

@@ -17,9 +17,10 @@ from PIL import Image
 from torchvision.datasets import ImageFolder
 
 from lightning_gen import __version__, catalog
-from lightning_gen.checkpoints import CLASS_KEY
+from lightning_gen.checkpoints import CLASS_KEY, load_model
 from lightning_gen.cli import main
 from lightning_gen.cli.runs import FOLDER_VARIABLE
+from lightning_gen.latents import walk
 
 ROOT = Path(__file__).parents[1]
 DATA = ["--data", "MNISTDataModule", "--data.subset", "12k"]
@@ -292,6 +293,18 @@ def test_a_model_that_was_never_trained_is_measured_by_request_alone(capsys: Any
 def test_samples_make_a_grid(checkpoint: str, capsys: Any) -> None:
     assert main(["sample", checkpoint, "--n", "9"]) == 0
     assert Image.open("samples.png").size == (3 * 30 + 2, 3 * 30 + 2)
+
+
+def test_a_walk_leads_from_one_sample_to_another(checkpoint: str) -> None:
+    assert (
+        main(["sample", checkpoint, "--n", "10", "--columns", "5", "--walk", "interpolation"]) == 0
+    )
+    assert Image.open("samples.png").size == (5 * 30 + 2, 2 * 30 + 2)
+    model = load_model(checkpoint)
+    torch.manual_seed(0)
+    x = walk(model, "interpolation", rows=1, steps=3)
+    torch.manual_seed(0)
+    assert torch.allclose(x[[0, 2]], model.decode(model.prior(2)), atol=1e-5)
 
 
 def test_nothing_is_overwritten_unless_asked(checkpoint: str, capsys: Any) -> None:

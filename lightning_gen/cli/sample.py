@@ -16,9 +16,9 @@ from lightning_gen.checkpoints import load_model
 from lightning_gen.cli.messages import flags_of, parsing, refuse_existing
 from lightning_gen.errors import CheckpointError, UserError, require_at_least
 from lightning_gen.files import whole
-from lightning_gen.latents import Prior, Walk
+from lightning_gen.latents import Walk
 from lightning_gen.latents import walk as walk_through
-from lightning_gen.protocols import Samples, classes_of
+from lightning_gen.protocols import Decodes, Samples, classes_of
 from lightning_gen.sampling import derive_seed, drawing
 from lightning_gen.types import Images, in_colours, to_pixels
 
@@ -51,7 +51,7 @@ def sample(
             that a data set can be extended with them.
         label: name of the class folder in the layout "folder".
         columns: images in a row of the grid; a square grid by default.
-        walk: a walk through the codes of an autoencoder instead, in as many rows as hold `n`
+        walk: a walk through the codes instead, in as many rows as hold `n`
             images: "interpolation" from one random code to another in each row, "traversal" of an
             entry of the code in each row, as far as there are entries, "manifold" of codes that
             have two entries, in as many rows as columns.
@@ -152,10 +152,8 @@ def _write_files(paths: list[Path], chunks: Iterable[Images]) -> None:
 
 
 def _walk(model: Any, kind: Walk, n: int, columns: int, seed: int) -> Images:
-    if not isinstance(model, Prior):
-        raise UserError(
-            f"--walk goes through an autoencoder's codes, and {type(model).__name__} decodes none"
-        )
+    if not isinstance(model, Decodes):
+        raise UserError(f"--walk goes through codes, and {type(model).__name__} decodes none")
     with drawing(model, model.device, seed):  # type: ignore[attr-defined, arg-type]
         return walk_through(model, kind, -(-n // columns), columns)
 

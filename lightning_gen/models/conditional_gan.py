@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from lightning_gen.checks import check_image_shape, own_players, packed, require_default
 from lightning_gen.errors import require_at_least, require_one_of
-from lightning_gen.models.adversarial import AdversarialModel
+from lightning_gen.models.noise_game import NoiseGame
 from lightning_gen.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -22,7 +22,7 @@ from lightning_gen.types import Batch, Images, ImageShape, Labels
 PlayersBody = Literal["dcgan", "mlp"]
 
 
-class ConditionalGAN(AdversarialModel):
+class ConditionalGAN(NoiseGame):
     """The game of images given their labels, which both players see (eq. 2).
 
     Args:

@@ -3,12 +3,12 @@
 from abc import ABC
 
 from lightning_gen.models.adversarial import AdversarialModel
-from lightning_gen.sampling import drawing
-from lightning_gen.types import Images
+from lightning_gen.sampling import drawing, evaluating
+from lightning_gen.types import Images, Labels, Latents
 
 
 class NoiseGame(AdversarialModel, ABC):
-    """A GAN without a condition: images are drawn, and that is all."""
+    """A GAN whose images are drawn, and that is all; a conditional one says of which class."""
 
     def sample(self, n: int, seed: int | None = None) -> Images:
         """Draw n images (n, *image_shape) in [-1, 1], in eval mode.
@@ -18,3 +18,17 @@ class NoiseGame(AdversarialModel, ABC):
         """
         with drawing(self, self.device, seed):
             return self.generate(n)
+
+    def prior(self, n: int) -> Latents:
+        """Draw z ~ N(0, I), n times."""
+        return self.latents(n)
+
+    def decode(self, z: Latents, labels: Labels | None = None) -> Images:
+        """The images (b, *image_shape) in [-1, 1] of latents z, in eval mode and without gradients.
+
+        Args:
+            z: latents (b, latent_dim).
+            labels: (b,), for conditional models.
+        """
+        with evaluating(self):
+            return self(self.place(z), *self.condition(labels))
