@@ -78,6 +78,11 @@ def from_unit(p: Tensor) -> Tensor:
     return 2 * p - 1
 
 
+def in_float(x: Tensor) -> Tensor:
+    """In float32, where mixed precision has made it less."""
+    return x if x.dtype.itemsize >= 4 else x.float()
+
+
 def in_double(x: Tensor) -> Tensor:
     """In float64, on the CPU where the device, Apple's GPU, has none."""
     return (x.cpu() if x.device.type == "mps" else x).double()

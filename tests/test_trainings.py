@@ -43,7 +43,7 @@ CODERS: dict[str, Any] = {"latent_dim": 3, "widths": (8,)}
 
 
 class Counts(Callback):
-    """The batches of each epoch, the learning rate after each, and the saved steps."""
+    """The batches of each epoch, and the learning rate after each."""
 
     def __init__(self) -> None:
         self.batches: dict[int, int] = {}
@@ -56,15 +56,15 @@ class Counts(Callback):
         self.rates.append(trainer.optimizers[0].param_groups[0]["lr"])
 
 
-class Endless(IterableDataset[Tensor]):
+class Unsized(IterableDataset[Tensor]):
     """A loader of it has no length."""
 
     def __iter__(self) -> Iterator[Tensor]:
         return iter(images(32))
 
 
-def digits(**kwargs: Any) -> MNISTDataModule:
-    return MNISTDataModule("12k", batch_size=1000, **kwargs)
+def digits() -> MNISTDataModule:
+    return MNISTDataModule("12k", batch_size=1000)
 
 
 def test_data_that_a_test_has_restored_begin_anew(fit: Fit, tmp_path: Path) -> None:
@@ -96,26 +96,24 @@ def test_overfitting_a_few_batches_works(fit: Fit) -> None:
 )
 def test_what_needs_an_end_asks_for_one(fit: Fit, model: Callable[[], Any], argument: str) -> None:
     with pytest.raises(ArgumentError, match=argument):
-        fit(model(), DataLoader(Endless(), batch_size=8))
+        fit(model(), DataLoader(Unsized(), batch_size=8))
 
 
 def test_a_number_of_steps_is_an_end(fit: Fit) -> None:
     counts = Counts()
     model = small_gan(schedule="linear", accumulate=2, lr=1.0, optimizer="sgd")
-    data = DataLoader(Endless(), batch_size=8)
+    data = DataLoader(Unsized(), batch_size=8)
     fit(model, data, callbacks=[counts], max_steps=4, max_epochs=-1)
     assert counts.rates == pytest.approx([0.5, 0.0])
 
 
 @pytest.mark.parametrize("make", [small_gan, lambda **k: VAE(SHAPE, **CODERS, **k)])
-@pytest.mark.parametrize(("schedule", "rates"), [("linear", [0.5, 0]), ("cosine", [0.5, 0])])
-def test_a_longer_training_learns_on(
-    fit: Fit, tmp_path: Path, make: Any, schedule: str, rates: list[float]
-) -> None:
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_a_longer_training_learns_on(fit: Fit, tmp_path: Path, make: Any, schedule: str) -> None:
     counts = Counts()
     short = fit(make(schedule=schedule, lr=1e-3), callbacks=[counts])
     short.save_checkpoint(tmp_path / "short.ckpt")
-    assert counts.rates == pytest.approx([1e-3 * rate for rate in rates])
+    assert counts.rates == pytest.approx([5e-4, 0])
     counts = Counts()
     model = make(schedule=schedule, lr=1e-3)
     fit(model, callbacks=[counts], max_epochs=4, ckpt_path=tmp_path / "short.ckpt")

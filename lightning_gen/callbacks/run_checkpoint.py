@@ -28,9 +28,9 @@ class RunCheckpoint(ModelCheckpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Have Ctrl-C do what SIGTERM does, for which Lightning waits for the batch's end."""
         super().on_train_start(trainer, pl_module)
-        waits = signal.getsignal(signal.SIGTERM) not in (None, signal.SIG_DFL)  # not on Windows
+        handled = signal.getsignal(signal.SIGTERM) not in (None, signal.SIG_DFL)  # not on Windows
         usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        if waits and usual and current_thread() is main_thread():
+        if handled and usual and current_thread() is main_thread():
             signal.signal(signal.SIGINT, _terminate)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

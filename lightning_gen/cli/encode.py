@@ -79,5 +79,5 @@ def run(args: list[str]) -> None:
     )
     parser.add_argument("checkpoint", type=str, help="the file that training wrote")
     parser.add_function_arguments(encode, skip={"checkpoint"})  # a data module has its own flags
-    with parsing(flags_of(encode)):
+    with parsing(lambda: flags_of(encode)):
         encode(**parser.instantiate(parser.parse_args(args[1:])))

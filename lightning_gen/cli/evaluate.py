@@ -109,7 +109,7 @@ def run(args: list[str]) -> None:
         help="a data module, that of the training by default",
     )
     parser.add_function_arguments(evaluate, skip={"checkpoint", "data"})
-    with parsing(flags_of(evaluate)):
+    with parsing(lambda: flags_of(evaluate)):
         evaluate(**parser.instantiate(parser.parse_args(args[1:])))
 
 

@@ -81,12 +81,12 @@ def nearest(flag: str, flags: Collection[str]) -> list[str]:
 
 
 @contextmanager
-def parsing(flags: Collection[str]) -> Iterator[None]:
-    """Turn a parser's report into one line, see `flagged`."""
+def parsing(flags: Callable[[], Collection[str]]) -> Iterator[None]:
+    """Turn a parser's report into one line, see `flagged`; only then are the flags asked for."""
     try:
         yield
     except jsonargparse.ArgumentError as error:
-        raise UserError(flagged(str(error), flags)) from error
+        raise UserError(flagged(str(error), flags())) from error
 
 
 def flags_of(command: Callable[..., None]) -> list[str]:

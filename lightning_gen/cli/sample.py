@@ -85,7 +85,7 @@ def sample(
 
 def run(args: list[str]) -> None:
     """Parse and run a command line that begins with `sample`."""
-    with parsing(flags_of(sample)):
+    with parsing(lambda: flags_of(sample)):
         jsonargparse.auto_cli(
             sample, args=args[1:], prog="train.py sample", exit_on_error=False, allow_abbrev=False
         )

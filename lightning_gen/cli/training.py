@@ -237,7 +237,7 @@ def run(args: list[str]) -> None:
     hush()
     try:
         sys.argv[1:] = args  # Lightning starts further processes with this command line
-        with parsing(_flags()):
+        with parsing(_flags):
             TrainingCLI(
                 LightningModule,
                 LightningDataModule,

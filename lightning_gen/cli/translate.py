@@ -100,7 +100,7 @@ def _large_pictures() -> Iterator[None]:
 
 def run(args: list[str]) -> None:
     """Parse and run a command line that begins with `translate`."""
-    with parsing(flags_of(translate)):
+    with parsing(lambda: flags_of(translate)):
         jsonargparse.auto_cli(
             translate,
             args=args[1:],

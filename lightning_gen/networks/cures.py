@@ -5,12 +5,14 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
 
+from lightning_gen.types import in_float
+
 
 class MinibatchStd(nn.Module):
     """How much the batch varies, as one more channel or feature: Karras et al. (2018), sec. 3."""
 
     def forward(self, x: Tensor) -> Tensor:
-        lifted = x.float() if x.dtype.itemsize < 4 else x  # 1e-8 is 0 in float16
+        lifted = in_float(x)  # 1e-8 is 0 in float16
         variance = (lifted - lifted.mean(0)).square().mean(0)  # thrice as fast as var(0) on a CPU
         spread = (variance + 1e-8).sqrt().mean().to(x.dtype)
         return torch.cat([x, spread.expand_as(x[:, :1])], 1)
