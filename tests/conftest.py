@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +24,7 @@ with install_import_hook("lightning_gen", "tests.typecheck.check"):
     import lightning_gen.cli.sample
     import lightning_gen.cli.training  # noqa: F401
     from lightning_gen import DCGAN, GAN
+    from tests.command_line import inside
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # threads of several workers would wait for each other
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -101,6 +102,12 @@ def fit(tmp_path: Path) -> Callable[..., Trainer]:
         return trainer
 
     return fit
+
+
+@pytest.fixture
+def in_an_empty_folder(tmp_path: Path) -> Iterator[None]:
+    with inside(tmp_path):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,5 @@
 """Laws of the commands on autoencoders: recipes, codes of a data set, walks through codes."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,9 @@ from PIL import Image
 from lightning_gen import MNISTDataModule, catalog
 from lightning_gen.checkpoints import load_model
 from lightning_gen.cli import main
-from tests.test_cli import BRIEF, _elsewhere, only  # noqa: F401 -- a fixture of every test
+from tests.command_line import BRIEF, DATA, inside, only
 
-DATA = ["--data", "MNISTDataModule", "--data.subset", "12k"]
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 FEW = ["--trainer.limit_val_batches", "2", "--trainer.check_val_every_n_epoch", "1"]
 FEW += ["--grid.every_n_epochs", "1", "--latents.every_n_epochs", "1", "--latents.n", "30"]
 RECIPES = [name for name in catalog.entries("recipes") if "ae-" in name]
@@ -27,10 +26,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     runs["flat"] = ["--config", "vae-mnist", "--model.latent_dim", "2"]
     folder, checkpoints = tmp_path_factory.mktemp("trained"), {}
     for name, flags in runs.items():
-        with pytest.MonkeyPatch.context() as patch:
-            (folder / name).mkdir()
-            patch.chdir(folder / name)
-            patch.setattr(sys, "argv", ["train.py"])
+        with inside(folder / name):
             assert main(["fit", *flags, *BRIEF, *FEW]) == 0
             checkpoints[name] = str(only("runs/*/*/checkpoints/last.ckpt"))
             assert only("runs/*/*/images/latents/*.png").exists(), name

@@ -1,6 +1,5 @@
 """Laws of the density figures: what they show is true, and the training does not notice."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ from torch import Tensor, nn
 from lightning_gen import GAN, ConditionalGAN, DensityPlot, GaussianMixtureDataModule, ImageGrid
 from lightning_gen.callbacks.density_plot import landscape, line, plane
 from lightning_gen.cli import main
-from lightning_gen.cli.runs import FOLDER_VARIABLE
 from lightning_gen.errors import ArgumentError, NotReadyError
 from lightning_gen.mixtures import make_mixture
+from tests.command_line import only
 from tests.conftest import loader, same, small_gan, state
 from tests.test_callbacks import PictureLogger
 
@@ -202,16 +201,12 @@ def test_an_argument_out_of_range_is_named(wrong: dict[str, Any]) -> None:
         DensityPlot(**wrong)
 
 
-def test_the_command_line_draws_points_by_itself(
-    tmp_path: Path, monkeypatch: Any, capsys: Any
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["train.py"])
-    monkeypatch.setenv(FOLDER_VARIABLE, "")
+@pytest.mark.usefixtures("in_an_empty_folder")
+def test_the_command_line_draws_points_by_itself(capsys: Any) -> None:
     flags = ["--data.n", "300", "--data.batch_size", "100", "--density.every_n_batches", "2"]
     flags += ["--trainer.max_epochs", "1", "--trainer.accelerator", "cpu"]
     assert main(["fit", "--model", "GAN", "--data", "GaussianMixtureDataModule", *flags]) == 0
-    (folder,) = tmp_path.glob("runs/gan-gaussianmixture/*")
+    folder = only("runs/gan-gaussianmixture/*")
     assert frames(folder) == ["density.gif", "step-00000002.png", "step-00000003.png"]
     assert {path.name for path in (folder / "images").iterdir()} == {"density"}
     assert "density.gif" in capsys.readouterr().out
@@ -219,13 +214,9 @@ def test_the_command_line_draws_points_by_itself(
     assert "draws points" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("in_an_empty_folder")
 @pytest.mark.parametrize("every", ["0", "1"])
-def test_nothing_is_offered_that_points_refuse(
-    every: str, tmp_path: Path, monkeypatch: Any, capsys: Any
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["train.py"])
-    monkeypatch.setenv(FOLDER_VARIABLE, "")
+def test_nothing_is_offered_that_points_refuse(every: str, capsys: Any) -> None:
     flags = ["--data.n", "300", "--trainer.max_epochs", "1", "--density.every_n_epochs", every]
     assert main(["fit", "--model", "GAN", "--data", "GaussianMixtureDataModule", *flags]) == 0
     said = capsys.readouterr().out

@@ -4,7 +4,7 @@ import ast
 import re
 import runpy
 import shlex
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,8 @@ import lightning_gen
 from lightning_gen import catalog
 from lightning_gen.cli import main
 from lightning_gen.networks import UNetGenerator, save_reference_weights
+from tests.command_line import ROOT, inside
 
-ROOT = Path(__file__).parents[1]
 PACKAGE = Path(lightning_gen.__file__).parent
 EXEMPT = {"docs/results.md"}  # trains for hours; its recipes run in test_recipes.py and below
 DOCUMENTS = {
@@ -56,9 +56,7 @@ def pictures(folder: Path, n: int, size: tuple[int, int]) -> None:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what commands ask for: checkpoints, pictures, the documents' own files."""
     folder = tmp_path_factory.mktemp("docs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr("sys.argv", ["train.py"])
+    with inside(folder):
         for command in ("fit --config quickstart", "fit --config vae-mnist"):
             assert main([*shlex.split(command), *BRIEF.split()]) == 0
     save_reference_weights(UNetGenerator(1, 3, levels=5, width=1), folder / "latest_net_G.pth")
@@ -75,14 +73,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def there(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def there(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """In that folder, with trainings of two batches unless a program says otherwise."""
-    monkeypatch.chdir(trained)
-    monkeypatch.setattr("sys.argv", ["train.py"])
-    monkeypatch.setattr("sys.path", list(sys.path))
     for part in ("TRAIN", "VAL"):
         monkeypatch.setenv(f"PL_TRAINER_LIMIT_{part}_BATCHES", "2")
-    return trained
+    with inside(trained):
+        yield trained
 
 
 def arguments(command: str, folder: Path) -> list[str]:

@@ -1,7 +1,6 @@
 """Laws of `evaluate`: real images as samples score as real ones, and mistakes are answered."""
 
 import json
-import sys
 from math import log
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,9 @@ from lightning_gen.cli.sample import draw
 from lightning_gen.errors import DataError
 from lightning_gen.evaluation import compare
 from lightning_gen.types import to_images
-from tests.test_cli import BRIEF, DATA, FIT, _elsewhere, only  # noqa: F401 -- a fixture
+from tests.command_line import BRIEF, DATA, FIT, trained
 
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 N = ["--n", "40"]
 CONDITIONAL = ["fit", "--model", "ConditionalVAE", *DATA, "--model.latent_dim", "4", *BRIEF]
 POINTS = ["fit", "--model", "GAN", "--data", "GaussianMixtureDataModule", "--data.kind", "grid"]
@@ -32,17 +32,10 @@ PLAIN = ["fit", "--model", "Autoencoder", *DATA, "--model.mixture", "0", *BRIEF]
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder, checkpoints = tmp_path_factory.mktemp("trained"), {}
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("trained")
     runs = {"gan": FIT, "conditional": CONDITIONAL, "points": POINTS, "plain": PLAIN}
-    for name, args in runs.items():
-        with pytest.MonkeyPatch.context() as patch:
-            (folder / name).mkdir()
-            patch.chdir(folder / name)
-            patch.setattr(sys, "argv", ["train.py"])
-            assert main(args) == 0
-            checkpoints[name] = str(only("runs/*/*/checkpoints/last.ckpt"))
-    return checkpoints
+    return {name: trained(folder / name, command) for name, command in runs.items()}
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +74,9 @@ def test_noise_scores_worse_than_real_images(mnist: MNISTDataModule) -> None:
 
 
 def test_a_model_is_evaluated_on_the_data_of_its_training(
-    trained: dict[str, str], capsys: Any
+    checkpoints: dict[str, str], capsys: Any
 ) -> None:
-    assert main(["evaluate", trained["gan"], *N, "--out", "a.json"]) == 0
+    assert main(["evaluate", checkpoints["gan"], *N, "--out", "a.json"]) == 0
     said = capsys.readouterr().out
     result = json.loads(Path("a.json").read_text())
     assert (result["model"], result["n"], result["test_images"]) == ("DCGAN", 40, 2000)
@@ -93,12 +86,12 @@ def test_a_model_is_evaluated_on_the_data_of_its_training(
     for name, value in result["samples"].items():
         assert f"{value:.4g}" in next(line for line in said.splitlines() if name in line)
     assert Image.open("a-neighbours.png").size == (10 * 30 + 2, 2 * 30 + 2)
-    assert main(["evaluate", trained["gan"], *N, "--out", "b.json"]) == 0
+    assert main(["evaluate", checkpoints["gan"], *N, "--out", "b.json"]) == 0
     assert Path("a.json").read_bytes() == Path("b.json").read_bytes()
 
 
-def test_a_conditional_model_is_judged_by_its_labels_too(trained: dict[str, str]) -> None:
-    checkpoint = Path(trained["conditional"])
+def test_a_conditional_model_is_judged_by_its_labels_too(checkpoints: dict[str, str]) -> None:
+    checkpoint = Path(checkpoints["conditional"])
     assert main(["evaluate", str(checkpoint), *N]) == 0
     file = checkpoint.with_name("last-evaluation.json")
     result = json.loads(file.read_text())
@@ -146,8 +139,8 @@ def test_points_are_compared_by_modes() -> None:
     assert result.real["high_quality(mixture, 50)"] > 0.9
 
 
-def test_a_model_of_points_is_evaluated_on_its_own_mixture(trained: dict[str, str]) -> None:
-    assert main(["evaluate", trained["points"], *N, "--out", "points.json"]) == 0
+def test_a_model_of_points_is_evaluated_on_its_own_mixture(checkpoints: dict[str, str]) -> None:
+    assert main(["evaluate", checkpoints["points"], *N, "--out", "points.json"]) == 0
     result = json.loads(Path("points.json").read_text())
     assert (result["data"]["class"], result["data"]["kind"]) == (
         "GaussianMixtureDataModule",
@@ -193,7 +186,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
 
 
 @pytest.mark.parametrize("key", WRONG)
-def test_what_cannot_be_is_said_shortly(key: str, trained: dict[str, str], capsys: Any) -> None:
+def test_what_cannot_be_is_said_shortly(key: str, checkpoints: dict[str, str], capsys: Any) -> None:
     args, words = WRONG[key]
     assert main(["evaluate", *(trained.get(arg, arg) for arg in args)]) == 2
     error = capsys.readouterr().err.partition("error: ")[2]
@@ -202,8 +195,8 @@ def test_what_cannot_be_is_said_shortly(key: str, trained: dict[str, str], capsy
     assert not list(Path.cwd().iterdir())
 
 
-def test_nothing_is_overwritten_unless_asked(trained: dict[str, str], capsys: Any) -> None:
-    args = ["evaluate", trained["gan"], *N, "--out", "mine.json"]
+def test_nothing_is_overwritten_unless_asked(checkpoints: dict[str, str], capsys: Any) -> None:
+    args = ["evaluate", checkpoints["gan"], *N, "--out", "mine.json"]
     for name in ("mine.json", "mine-neighbours.png"):
         Path(name).write_text("mine")
         assert main(args) == 2

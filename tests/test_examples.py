@@ -15,14 +15,11 @@ from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
 from lightning_gen import MNISTDataModule
+from tests.command_line import ROOT
 from tests.conftest import picture
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
-
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
+EXAMPLES = ROOT / "examples"
 
 
 def run(name: str, command: str, monkeypatch: pytest.MonkeyPatch) -> None:

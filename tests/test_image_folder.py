@@ -1,6 +1,5 @@
 """Laws of people's own pictures: each keeps its label, and nothing is left to chance."""
 
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -198,13 +197,6 @@ def test_images_are_float_in_minus_1_to_1_after_the_transfer(root: str) -> None:
 # Training
 
 
-@pytest.fixture
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["train.py"])
-    monkeypatch.setattr(sys, "path", list(sys.path))
-
-
 FIT = [
     "fit",
     "--data",
@@ -217,7 +209,7 @@ FIT = [
 FIT += ["--trainer.accelerator", "cpu", "--trainer.log_every_n_steps", "1", "--data.root"]
 
 
-@pytest.mark.usefixtures("_elsewhere")
+@pytest.mark.usefixtures("in_an_empty_folder")
 def test_one_command_trains_on_a_folder(root: str, capsys: Any) -> None:
     small = ["--model", "DCGAN", "--model.width", "2", "--trainer.max_epochs", "1"]
     assert main([*FIT, root, *small]) == 0
@@ -225,7 +217,7 @@ def test_one_command_trains_on_a_folder(root: str, capsys: Any) -> None:
     assert Image.open(grid).mode == "RGB"
 
 
-@pytest.mark.usefixtures("_elsewhere")
+@pytest.mark.usefixtures("in_an_empty_folder")
 def test_a_resumed_run_ends_as_the_unbroken_one(root: str, capsys: Any) -> None:
     run = [*FIT, root, "--data.crop", "random", "--data.flip", "true"]
     run += ["--model", "GAN", "--model.generator_widths", "[8]", "--trainer.max_epochs", "3"]

@@ -12,8 +12,8 @@ import yaml
 
 import lightning_gen
 from lightning_gen import catalog
+from tests.command_line import ROOT
 
-ROOT = Path(__file__).parents[1]
 PACKAGE = Path(lightning_gen.__path__[0])  # below ROOT, or where a wheel was installed
 UNSHIPPED = {".gitignore", "callbacks", "datamodules"}  # links, of use in a checkout alone
 FOUNDATION = {"types", "errors", "sampling", "files", "__init__"}

@@ -13,9 +13,8 @@ from torch import nn
 
 from lightning_gen.errors import UserError
 from lightning_gen.strategies import check_strategy
+from tests.command_line import ROOT
 from tests.test_docs import IN_PROCESSES
-
-ROOT = Path(__file__).parents[1]
 
 
 def train(out: Path, processes: int, *words: str, timeout: int = 100) -> Any:

@@ -1,14 +1,12 @@
 """Laws of the recipes of games: each trains, draws what there is to draw, and can be judged."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
 from lightning_gen import catalog
 from lightning_gen.cli import main
-from tests.test_cli import BRIEF, _elsewhere, only  # noqa: F401 -- a fixture of every test
+from tests.command_line import BRIEF, only
 
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 GAMES = [name for name in catalog.entries("recipes") if "ae-" not in name]
 PICTURES = {
     "ring": "density",
@@ -19,8 +17,7 @@ PICTURES = {
 
 
 @pytest.mark.parametrize("name", GAMES)
-def test_a_game_s_recipe_trains(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(sys, "argv", ["train.py"])
+def test_a_game_s_recipe_trains(name: str) -> None:
     kind = PICTURES.get(name, "samples")
     data = ["--data.subset", "12k"] if kind == "samples" else []
     flags = [f"--{'density' if kind == 'density' else 'grid'}.every_n_epochs", "1"]

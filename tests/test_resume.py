@@ -16,8 +16,9 @@ from lightning_gen import GAN
 from lightning_gen.checkpoints import WholeCheckpointIO, newest_checkpoint
 from lightning_gen.cli import main
 from scripts.kill_and_resume import equal
+from tests.command_line import ROOT
 
-ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 RUN = [
     *("fit", "--model", "GAN", "--data", "MNISTDataModule", "--data.subset", "12k"),
     *("--model.generator_widths", "[16]", "--model.discriminator_widths", "[16]"),
@@ -26,13 +27,6 @@ RUN = [
     *("--trainer.max_epochs", "3", "--trainer.log_every_n_steps", "2"),
     *("--checkpoint.every_n_train_steps", "5"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["train.py"])
-    monkeypatch.setattr(sys, "path", list(sys.path))
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from lightning_gen.pictures import read_picture
 from lightning_gen.tiling import translate_picture
 from lightning_gen.writing import write_picture, written_name
 
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 SIZES = [(1, 5000), (1000, 1), (1, 1), (7, 9), (64, 64), (65, 64), (63, 500), (200, 131)]
 
 
@@ -125,8 +126,3 @@ def test_names_keep_what_holds_any_number_of_channels() -> None:
     names = ["a/b.JPG", "b.TIF", "c.npy", "d.webp", "e.f.png", "g.tiff"]
     written = [str(written_name(Path(name))) for name in names]
     assert written == ["a/b.png", "b.TIF", "c.npy", "d.png", "e.f.png", "g.tiff"]
-
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)

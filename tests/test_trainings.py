@@ -1,17 +1,14 @@
 """Laws of trainings beyond the plain one: what else a Trainer, a model and its data are put to."""
 
 import pickle
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 import torch
 from lightning import Callback, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
-from lightning.pytorch.trainer.connectors.signal_connector import _SignalConnector
+from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
@@ -23,19 +20,13 @@ from lightning_gen import (
     ConditionalGAN,
     ContractiveAutoencoder,
     CycleGAN,
-    GameHealth,
     GeneratorEMA,
-    ImageGrid,
-    LatentPlot,
-    LossCurves,
     MNISTDataModule,
     Pix2Pix,
 )
-from lightning_gen.callbacks import RunCheckpoint
 from lightning_gen.checkpoints import load_model
 from lightning_gen.errors import ArgumentError
 from lightning_gen.networks import DCGANDiscriminator
-from lightning_gen.networks.cures import MinibatchStd, normalise_spectrally
 from tests.conftest import SHAPE, images, loader, same, small_dcgan, small_gan, state
 
 Fit = Callable[..., Trainer]
@@ -137,39 +128,6 @@ def test_a_trained_decoder_is_not_begun_again(fit: Fit, tmp_path: Path) -> None:
     assert same(begun, state(own.decoder))
 
 
-def test_an_average_that_nothing_moves_on_ends(fit: Fit, tmp_path: Path) -> None:
-    model = small_gan(lr=0.01)
-    fit(model, callbacks=[GeneratorEMA()]).save_checkpoint(tmp_path / "a.ckpt")
-    loaded = GAN.load_from_checkpoint(tmp_path / "a.ckpt")
-    assert loaded.average is not None
-    with pytest.warns(UserWarning, match="average ends here"):
-        fit(loaded)
-    assert loaded.average is None
-    fit(model, callbacks=[GeneratorEMA()])
-    assert model.average is not None
-
-
-def test_no_rampup_is_the_whole_halflife(fit: Fit) -> None:
-    model = small_gan(lr=0.01)
-    fit(model, callbacks=[GeneratorEMA(halflife=1000, rampup=0)])
-    assert not same(state(model.average), state(model.generator))
-
-
-def test_minibatch_std_has_a_gradient_in_half_precision() -> None:
-    x = torch.zeros(4, 3, dtype=torch.float16, requires_grad=True)
-    MinibatchStd()(x).sum().backward()
-    assert x.grad.isfinite().all()
-
-
-def test_callbacks_may_watch_what_is_logged_less_often_than_epochs_end(
-    fit: Fit, tmp_path: Path
-) -> None:
-    saver = ModelCheckpoint(tmp_path / "best", monitor="train/g/loss")
-    watch = {"callbacks": [saver, EarlyStopping("train/g/loss")], "enable_checkpointing": True}
-    fit(small_gan(), log_every_n_steps=50, **watch)
-    assert len(list((tmp_path / "best").iterdir())) == 1
-
-
 class Echo(GAN):
     """Takes its noise from the images, so that chunks draw what the whole batch would."""
 
@@ -222,94 +180,12 @@ def test_the_contraction_is_measured_on_its_own(fit: Fit) -> None:
     assert figures["test/squared_jacobian_norm"] > 0
 
 
-@pytest.mark.parametrize("channels", [2, 4, 5])
-def test_images_of_any_channels_are_drawn(fit: Fit, tmp_path: Path, channels: int) -> None:
-    shape = (channels, 8, 8)
-    model = VAE(shape, **CODERS)
-    drawn = [ImageGrid(n=4), LatentPlot(n=8, pictures=True)]
-    data = loader(images(shape=shape))
-    fit(model, data, val=data, callbacks=drawn, max_epochs=1)
-    assert len([*tmp_path.rglob("*.png")]) == 3
-
-
-def test_a_map_of_too_few_images_is_left_out(fit: Fit, tmp_path: Path) -> None:
-    fit(VAE(SHAPE, **CODERS), val=loader(images(2)), callbacks=[LatentPlot(n=8)], max_epochs=1)
-    assert not [*tmp_path.rglob("*.png")]
-
-
-def test_ctrl_c_stays_what_it_is_where_nobody_waits_for_sigterm(fit: Fit, monkeypatch: Any) -> None:
-    seen = []
-
-    class Look(Callback):
-        def on_train_batch_start(self, *_: Any) -> None:
-            seen.append(signal.getsignal(signal.SIGINT))
-
-    monkeypatch.setattr(_SignalConnector, "register_signal_handlers", lambda _: None)
-    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
-    callbacks = [RunCheckpoint(), Look()]
-    try:
-        fit(small_gan(), max_steps=1, callbacks=callbacks, enable_checkpointing=True)
-    finally:
-        signal.signal(signal.SIGINT, usual)
-    assert seen == [signal.default_int_handler]
-
-
-def test_a_thread_may_train(fit: Fit) -> None:
-    done = []
-
-    def run() -> None:
-        done.append(fit(small_gan(), callbacks=[RunCheckpoint()], enable_checkpointing=True))
-
-    thread = Thread(target=run)
-    thread.start()
-    thread.join()
-    assert done[0].global_step == 8
-
-
-def test_a_bug_is_saved_by_request(fit: Fit, tmp_path: Path) -> None:
-    class Bug(Callback):
-        def on_train_batch_start(self, trainer: Trainer, *args: Any) -> None:
-            if trainer.global_step == 3:
-                raise ValueError("a bug")
-
-    saver = RunCheckpoint(dirpath=str(tmp_path / "saved"), save_on_exception=True)
-    with pytest.raises(ValueError, match="a bug"):
-        fit(small_gan(), callbacks=[saver, Bug()], enable_checkpointing=True)
-    assert [*(tmp_path / "saved").iterdir()]
-
-
-def test_steps_that_a_validation_is_due_after_are_saved_after_it(fit: Fit, tmp_path: Path) -> None:
-    validated: list[tuple[int, int]] = []
-
-    class Watched(RunCheckpoint):
-        validations = 0
-
-        def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
-            self.validations += 1
-            super().on_validation_end(trainer, pl_module)
-
-        def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
-            validated.append((trainer.global_step, self.validations))
-            super()._save_checkpoint(trainer, filepath)
-
-    saver = Watched(dirpath=str(tmp_path), every_n_train_steps=1, save_last=False)
-    across = {"check_val_every_n_epoch": None, "val_check_interval": 3, "num_sanity_val_steps": 0}
-    fit(small_gan(), val=loader(), callbacks=[saver], enable_checkpointing=True, **across)
-    assert {step: n for step, n in validated} == {n: n // 3 for n in range(1, 9)}
-
-
 @pytest.mark.parametrize("label", [-1, 10])
 def test_a_label_beyond_the_classes_is_named(fit: Fit, label: int) -> None:
     model = ConditionalGAN(SHAPE, body="mlp")
     data = DataLoader(TensorDataset(images(8), torch.full((8,), label)), batch_size=8)
     with pytest.raises(ArgumentError, match=rf"num_classes is 10, but .* the label {label}"):
         fit(model, data)
-
-
-def test_a_last_batch_that_fills_no_pack_is_left_out(fit: Fit) -> None:
-    assert fit(small_gan(pack=4), loader(images(34))).global_step == 8
-    with pytest.raises(ArgumentError, match="pack is 4, but the batch has 2 images"):
-        fit(small_gan(pack=4), loader(images(2)))
 
 
 def test_sides_that_cannot_be_halved_begin_at_the_mean_image_too(fit: Fit) -> None:
@@ -320,40 +196,8 @@ def test_sides_that_cannot_be_halved_begin_at_the_mean_image_too(fit: Fit) -> No
     assert torch.allclose(bias.sigmoid(), (x.mean(0) + 1) / 2, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("model", "argument"),
-    [
-        (lambda D: small_gan(discriminator=D, minibatch_std=True), "minibatch_std"),
-        (lambda D: small_dcgan(discriminator=D, hidden=8), "hidden"),
-        (lambda D: ConditionalGAN(SHAPE, discriminator=D, projection=True), "projection"),
-    ],
-)
-def test_what_own_networks_would_have_to_do_is_refused(model: Any, argument: str) -> None:
-    own = nn.Sequential(nn.Flatten(), nn.Linear(256, 1))
-    with pytest.raises(ArgumentError, match=f"{argument} has no effect on your own"):
-        model(own)
-
-
-def test_callbacks_begin_anew_with_a_training(fit: Fit) -> None:
-    curves, health = LossCurves(), GameHealth()
-    fit(small_gan(), callbacks=[curves, health])
-    points = len(curves.curves["train/d/loss"])
-    health.told.add("collapsed")
-    fit(small_gan(), callbacks=[curves, health], max_epochs=1)
-    assert len(curves.curves["train/d/loss"]) == points // 2
-    assert not health.told
-
-
 @pytest.mark.parametrize("model", [Pix2Pix, CycleGAN])
 def test_translations_can_be_pickled(model: Any) -> None:
     kwargs = {"levels": 4} if model is Pix2Pix else {"blocks": 1}
     made = model(image_shape=(3, 16, 16), width=2, layers=1, **kwargs)
     assert same(state(made), state(pickle.loads(pickle.dumps(made))))  # noqa: S301
-
-
-def test_what_is_normalised_is_not_normalised_again() -> None:
-    D = DCGANDiscriminator(SHAPE, 4)
-    normalise_spectrally(D)
-    names = set(D.state_dict())
-    normalise_spectrally(D)
-    assert set(D.state_dict()) == names

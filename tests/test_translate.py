@@ -21,7 +21,8 @@ from lightning_gen.networks import (
 from lightning_gen.pictures import read_picture
 from lightning_gen.types import to_images, to_pixels
 from lightning_gen.writing import write_picture
-from tests.test_cli import _elsewhere  # noqa: F401 -- a fixture of every test
+
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
 
 def generator(name: str = "G.pth", channels: int = 3) -> ResNetGenerator:

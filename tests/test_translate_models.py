@@ -19,8 +19,9 @@ from lightning_gen.networks import (
 from lightning_gen.pictures import read_picture
 from lightning_gen.types import Direction
 from tests.conftest import small_gan
-from tests.test_cli import _elsewhere  # noqa: F401 -- a fixture of every test
 from tests.test_translate import generator, save
+
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
 
 class Inverts(LightningModule):

@@ -2,7 +2,6 @@
 
 import json
 import struct
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from lightning_gen.cli import main
-from tests.test_cli import FIT
+from tests.command_line import FIT
 
 PICTURE = "images/samples/filenames"
 
@@ -61,9 +60,7 @@ def config(path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["train.py"])
+def offline(in_an_empty_folder: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"MODE": "offline", "SILENT": "true", "DIR": str(tmp_path)}.items():
         monkeypatch.setenv(f"WANDB_{name}", value)
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
