@@ -7,6 +7,7 @@ from torch.utils.data import DataLoader, StackDataset
 
 from lightning_gen import Pix2Pix
 from lightning_gen.errors import ArgumentError, DataError
+from lightning_gen.models.translation import Likeness
 from lightning_gen.networks import UNetGenerator
 from tests.conftest import images, same, state
 from tests.test_translation import MODELS, SHAPE, Fit, cyclegan, pairs, pix2pix
@@ -35,6 +36,16 @@ def test_perfect_translations_have_no_error(fit: Fit) -> None:
     metrics = fit(model, pairs(), val=pairs(), max_epochs=1).callback_metrics
     assert metrics["val/l1"] == 0
     assert metrics["val/ssim"] == pytest.approx(1)
+
+
+def test_likeness_is_that_of_intensities() -> None:
+    white, black = torch.ones(1, 3, 16, 16), -torch.ones(1, 3, 16, 16)
+    likeness = Likeness()
+    l1 = likeness(white, black)["l1"]
+    assert l1 == 2
+    assert likeness.psnr.compute() == 0
+    # Wang et al. (2004), eq. 13 with C_1 = .01^2: 2 mu_x mu_y is 0, mu_x^2 + mu_y^2 is 1
+    assert likeness.ssim.compute() == pytest.approx(1e-4 / (1 + 1e-4))
 
 
 class Roll(nn.Module):

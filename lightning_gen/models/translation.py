@@ -7,7 +7,7 @@ from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMe
 
 from lightning_gen.errors import require_one_of
 from lightning_gen.losses import ADVERSARIAL_LOSSES, Adversarial, AdversarialLoss
-from lightning_gen.types import Images
+from lightning_gen.types import Images, to_unit
 
 
 def reference_losses(adversarial: Adversarial) -> AdversarialLoss:
@@ -29,8 +29,8 @@ class Likeness(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.psnr = PeakSignalNoiseRatio(data_range=2.0, dim=(1, 2, 3))
-        self.ssim = StructuralSimilarityIndexMeasure(data_range=2.0)
+        self.psnr = PeakSignalNoiseRatio(data_range=1.0, dim=(1, 2, 3))
+        self.ssim = StructuralSimilarityIndexMeasure(data_range=1.0)
 
     def forward(self, fake: Images, x: Images) -> dict[str, Metric | Tensor]:
         """What there is to log of a batch.
@@ -40,9 +40,11 @@ class Likeness(nn.Module):
             x: what they should be.
 
         Returns:
-            PSNR in dB and SSIM, both means over images, and |fake - x| as `l1`.
+            PSNR in dB and SSIM, both of intensities in [0, 1] (SSIM's products of means need that
+            black is 0) and means over images, and |fake - x| as `l1`.
         """
         fake, x = fake.float(), x.float()
-        self.psnr.update(fake, x)
-        self.ssim.update(fake, x)
+        p, q = to_unit(fake), to_unit(x)
+        self.psnr.update(p, q)
+        self.ssim.update(p, q)
         return {"psnr": self.psnr, "ssim": self.ssim, "l1": l1_loss(fake, x)}
