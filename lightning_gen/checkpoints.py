@@ -12,7 +12,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import distributed
 
 from lightning_gen import __version__
-from lightning_gen.errors import CheckpointError
+from lightning_gen.errors import ArgumentError, CheckpointError
 from lightning_gen.files import read_data, whole
 
 CLASS_KEY, VERSION_KEY = "lightning_gen/class", "lightning_gen/version"
@@ -68,9 +68,12 @@ def load_model(path: str | Path, cls: type[LightningModule] | None = None) -> Li
             ) from error
     try:
         return cls.load_from_checkpoint(path, map_location="cpu", weights_only=True).eval()
-    except TypeError as error:
+    except (TypeError, ArgumentError) as error:
         gist = next(iter(str(error).splitlines()), "")
-        raise CheckpointError(f"{path} does not fit {cls.__name__}: {gist}") from error
+        raise CheckpointError(
+            f"{path} does not fit {cls.__name__}: {gist}. If it was trained with networks of your "
+            f"own, pass them to {cls.__name__}.load_from_checkpoint"
+        ) from error
 
 
 def newest_checkpoint(*folders: Path) -> tuple[Path | None, list[Path]]:

@@ -12,13 +12,14 @@ Pixels = NDArray[Any]  # (c, h, w): uint8, uint16, or float32 in [-1, 1]
 
 WHITE = {"I;16": 65535, "I;16B": 65535, "I;16L": 65535, "I": 65535, "F": 1}  # of deep greys
 DEEP_PNG = {"LA;16B", "GB;16B", "BA;16B"}  # how PIL's names for their pixels end
+PIL_GREYS = {np.dtype(kind) for kind in (bool, np.uint8, np.uint16, np.float32)}  # in TIFF
 TIFF = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
 
 
 def decode(path: Path) -> tuple[Pixels, bool]:
     """The pixels of a picture file as they are, upright, and whether the last channel is opacity.
 
-    Palettes and CMYK become colours.
+    Palettes and CMYK, of 8 bits, become colours.
     """
     with path.open("rb") as file:
         head = file.read(4)
@@ -39,9 +40,12 @@ def _of_tiff(path: Path) -> tuple[Pixels, bool] | None:
         source = page if page.samplesperpixel > 1 else file.series[0]
         channels = source.size // (page.imagelength * page.imagewidth)
         bands = page.photometric <= 1  # neither colours nor a palette
-        if channels == 1 or (page.dtype == np.uint8 and channels in (3, 4) and not bands):
+        inverted = page.photometric == 0 and page.dtype == np.uint16
+        if channels == 1 and page.dtype in PIL_GREYS and not inverted:
             return None
-        pixels = source.asarray()
+        if channels in (3, 4) and page.dtype == np.uint8 and not bands:
+            return None
+        pixels = 65535 - source.asarray() if inverted else source.asarray()
         pixels = np.moveaxis(pixels, -1, 0) if source.axes[-1] == "S" else pixels
         pixels = pixels.reshape(channels, page.imagelength, page.imagewidth)
         tag = page.tags.get("Orientation")

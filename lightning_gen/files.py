@@ -35,7 +35,7 @@ def read_data(path: Path) -> Any:
 def whole(path: Path) -> Iterator[Path]:
     """Write to the path given inside; it takes the place of `path` when that succeeded."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    part = path.with_name(f".{path.stem[:40]}.part{path.suffix}")  # names end at 255 bytes
     try:
         yield part
         part.replace(path)

@@ -1,7 +1,7 @@
 """Picture files of any depth, and any number of channels: where they lie, and what is in them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +26,35 @@ def is_picture(name: str) -> bool:
 
 
 def files_below(folder: Path, wanted: Callable[[str], bool] = is_picture) -> list[str]:
-    """The paths of all files in a folder and in its own whose names are wanted, sorted."""
-    found = []
+    """The paths of all files in a folder and in its own whose names are wanted, sorted.
+
+    Links are followed; a folder to which several lead is read once.
+    """
+    found, seen = [], set()
     for parent, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        place = os.path.realpath(parent)
+        if place in seen:
+            folders.clear()
+            continue
+        seen.add(place)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         found += [os.path.join(parent, name) for name in names if wanted(name)]
     return sorted(found)
+
+
+def files_by_name(paths: Iterable[str], folder: Path) -> dict[str, str]:
+    """These files in a folder, by their names without endings.
+
+    Raises:
+        DataError: two have one name.
+    """
+    names: dict[str, str] = {}
+    for path in paths:
+        name = Path(path).relative_to(folder).with_suffix("").as_posix()
+        if name in names:
+            raise DataError(f"{names[name]} and {path} have one name: either may be the partner")
+        names[name] = path
+    return names
 
 
 def read_picture(path: str | Path, channels: int | None = None) -> Pixels:
@@ -40,7 +63,8 @@ def read_picture(path: str | Path, channels: int | None = None) -> Pixels:
     - What PIL reads, 16 bits in colours, TIFF of any number of channels (one-channel pages of one
       size are channels, too; of other files, the first image counts), and .npy: (h, w), (h, w, c)
       or (c, h, w), where c is the smaller of first and last, unless `channels` is the other one.
-    - Bilevel pictures, and boolean arrays, are black and white; palettes and CMYK become colours.
+    - Bilevel pictures, and boolean arrays, are black and white; palettes and CMYK of 8 bits become
+      colours.
     - Floats are taken as they are and must lie in [-1, 1], as those of images do.
 
     Args:
@@ -59,7 +83,7 @@ def read_picture(path: str | Path, channels: int | None = None) -> Pixels:
             pixels, has_opacity = decode(Path(path))
         return np.ascontiguousarray(_with_channels(_checked(pixels), has_opacity, channels))
     except Exception as error:  # the decoders of damaged files raise whatever comes
-        told = isinstance(error, OSError | ValueError)
+        told = isinstance(error, OSError | ValueError | Image.DecompressionBombError)
         raise DataError(f"{path}: {error if told else f'damaged ({error!r})'}") from error
 
 

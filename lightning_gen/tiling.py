@@ -1,6 +1,6 @@
 """Pictures of any size through a network that takes multiples, within a bound on memory."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 
 import torch
@@ -13,12 +13,13 @@ SMALLEST = 16  # pixels; of fewer, the innermost layers of a network see nothing
 
 
 def translate_picture(
-    G: Callable[[Images], Images],
-    x: Images,
+    G: Callable[[Tensor], Images],
+    x: Tensor,
     multiple: int = 1,
     tile: int = 1024,
     overlap: int = 128,
-) -> Images:
+    keep: Callable[[Images], Tensor] = lambda strip: strip,
+) -> Tensor:
     """G(x), whatever the sides of x are.
 
     The picture is mirrored at its right and lower edges up to multiples, which are cut off again.
@@ -27,12 +28,13 @@ def translate_picture(
     rounding if G sees no farther than a quarter of the overlap. Norms of each image see a tile.
 
     Args:
-        G: gives images of the size that it is given.
-        x: pictures (b, c, h, w) of one size.
+        G: gives images of the size of the pictures that it is given.
+        x: pictures (b, c, h, w) of one size, in whatever form G takes them.
         multiple: height and width of what G takes are multiples of it.
         tile: sides of the tiles in pixels, rounded up to multiples, of which there are two at
             least.
         overlap: pixels that neighbours share, at least.
+        keep: what is kept of a strip of finished rows; pixels, say, which are smaller than images.
 
     Raises:
         ArgumentError: an argument is out of its range.
@@ -45,10 +47,12 @@ def translate_picture(
     (rows, down), (columns, right) = (
         _windows(side, multiple, tile, overlap) for side in x.shape[2:]
     )
+    h, w = x.shape[2:]
     strips = (
-        _join((G(x[:, :, row[:, None], column]) for column in columns), right, 3) for row in rows
+        torch.cat([*_join((G(x[:, :, row[:, None], column]) for column in columns), right, 3)], 3)
+        for row in rows
     )
-    return _join(strips, down, 2)[:, :, : x.shape[2], : x.shape[3]]
+    return torch.cat([keep(strip[..., :w]) for strip in _join(strips, down, 2)], 2)[:, :, :h]
 
 
 def _windows(side: int, multiple: int, tile: int, overlap: int) -> tuple[list[Tensor], list[int]]:
@@ -67,16 +71,16 @@ def _up(side: int, multiple: int) -> int:
     return -(-side // multiple) * multiple
 
 
-def _join(pieces: Iterable[Tensor], steps: list[int], dim: int) -> Tensor:
+def _join(pieces: Iterable[Tensor], steps: list[int], dim: int) -> Iterator[Tensor]:
     """Lay pieces along an axis, each a step after the one before, and let it fade into the next."""
     pieces = iter(pieces)
-    last, done = next(pieces), []
+    last = next(pieces)
     for piece, step in zip(pieces, steps, strict=True):
         alone, old = last.tensor_split([step], dim)
         new, after = piece.tensor_split([old.shape[dim]], dim)
-        done.append(alone)
+        yield alone
         last = torch.cat([torch.lerp(old, new, _fade(old, dim)), after], dim)
-    return torch.cat([*done, last], dim)
+    yield last
 
 
 def _fade(overlap: Tensor, dim: int) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lightning_gen.checkpoints import load_model
 from lightning_gen.errors import CheckpointError, UserError
+from lightning_gen.files import read_data
 from lightning_gen.networks import PatchDiscriminator, load_reference_weights
 from lightning_gen.protocols import Directed, DrawsTranslations, TakesImages, Translates
 from lightning_gen.sampling import drawing, keep_dropout
@@ -51,12 +52,14 @@ class Translator:
         multiple = self.sizes.multiple if self.sizes else 1
 
         def G(x: Images) -> Images:
-            return self.G(x.to(device)).cpu()
+            return self.G(to_images(x).to(device)).cpu()
+
+        def keep(strip: Images) -> Tensor:
+            return to_pixels(strip, pixels.dtype)
 
         with drawing(self.network, device, seed):
             keep_dropout(self.network, self.noise)
-            y = translate_picture(G, to_images(pixels[None]), multiple, tile, tile // 8)
-        return to_pixels(y[0], pixels.dtype)
+            return translate_picture(G, pixels[None], multiple, tile, tile // 8, keep)[0]
 
 
 def load_translator(
@@ -68,8 +71,7 @@ def load_translator(
     """Read what translates from a file, onto the CPU.
 
     Args:
-        checkpoint: of one of this package's models, or published weights of pix2pix or CycleGAN,
-            *.pth.
+        checkpoint: of one of this package's models, or published weights of pix2pix or CycleGAN.
         direction: one that the model has learnt, its first by default; published weights have one.
         cls: the model's class, if it is one of your own.
         noise: whether dropout goes on; as the model has it by default, published weights without.
@@ -78,7 +80,8 @@ def load_translator(
         CheckpointError: the file cannot be read, or translates nothing.
         UserError: it translates in another direction only, or has no dropout.
     """
-    if Path(checkpoint).suffix == ".pth":
+    data = read_data(Path(checkpoint))
+    if not (isinstance(data, dict) and "state_dict" in data):
         network = load_reference_weights(checkpoint)
         if isinstance(network, PatchDiscriminator):
             raise CheckpointError(f"{checkpoint} holds a discriminator, which translates nothing")

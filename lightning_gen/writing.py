@@ -30,7 +30,7 @@ def write_picture(pixels: Pixels, path: Path) -> None:
     become 16 bits.
 
     Raises:
-        DataError: PNG does not hold so many channels.
+        DataError: PNG does not hold so many channels, or it is another format.
     """
     with whole(path) as part:
         match path.suffix.lower():
@@ -38,12 +38,14 @@ def write_picture(pixels: Pixels, path: Path) -> None:
                 np.save(part, pixels)
             case ".tif" | ".tiff":
                 _write_tiff(pixels, part)
-            case _ if len(pixels) in COLOURS:
+            case ".png" if len(pixels) in COLOURS:
                 _write_png(pixels, part)
-            case _:
+            case ".png":
                 raise DataError(
                     f"{path} cannot hold {len(pixels)} channels: translate TIFF or .npy files"
                 )
+            case _:
+                raise DataError(f"{path} must be .npy, .tif or .png, which lose nothing")
 
 
 def _write_tiff(pixels: Pixels, path: Path) -> None:

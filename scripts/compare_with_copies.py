@@ -16,6 +16,7 @@ from lightning_gen import CycleGAN, Pix2Pix
 from lightning_gen.checkpoints import load_model, read_checkpoint
 from lightning_gen.cli.sample import best_device
 from lightning_gen.datamodules import PairedImageDataModule, UnpairedImageDataModule
+from lightning_gen.errors import UserError
 from lightning_gen.models.translation import Likeness
 
 
@@ -30,9 +31,12 @@ def main() -> None:
             f"{args.checkpoint} holds {type(model).__name__}, which translates nothing"
         )
     direction = args.direction or next(iter(model.translators))
-    settings = read_checkpoint(args.checkpoint)["datamodule_hyper_parameters"]
+    settings = read_checkpoint(args.checkpoint).get("datamodule_hyper_parameters", {})
     cls = PairedImageDataModule if isinstance(model, Pix2Pix) else UnpairedImageDataModule
-    data = cls(**settings)
+    try:
+        data = cls(**settings)
+    except (TypeError, UserError) as error:
+        raise SystemExit(f"{args.checkpoint}: its data were no {cls.__name__}: {error}") from error
     data.setup("test")
     print(f"| {len(data.test_dataloader())} batches | PSNR | SSIM | L1 |\n|---|---|---|---|")
     for name, likeness in {"translated": Likeness(), "copied": Likeness()}.items():

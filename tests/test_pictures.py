@@ -225,6 +225,22 @@ def test_a_file_that_cannot_be_read_is_named(name: str, tmp_path: Path) -> None:
         read_picture(tmp_path / name)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.uint32])
+def test_integers_without_a_range_are_refused(dtype: Any, channels: int, tmp_path: Path) -> None:
+    array = np.full((9, 8, channels), 100, dtype)
+    kind = "rgb" if channels == 3 else "minisblack"
+    tifffile.imwrite(tmp_path / "a.tif", array.squeeze(), photometric=kind)
+    with pytest.raises(DataError, match=f"must be uint8, uint16 or float, but are {array.dtype}"):
+        read_picture(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_white_may_be_zero(dtype: Any, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((9, 8), dtype), photometric="miniswhite")
+    assert (read_picture(tmp_path / "a.tif") == np.iinfo(dtype).max).all()
+
+
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif", "deep.png", "bands.tif"])
 def test_a_file_cut_short_is_named(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
@@ -273,3 +289,12 @@ def test_pictures_are_found_by_their_names(tmp_path: Path) -> None:
     found = [str(Path(path).relative_to(tmp_path)) for path in files_below(tmp_path)]
     assert found == ["a.npy", "b/c.TIF", "d.jpeg"]
     assert not is_picture(".npy")
+
+
+def test_a_folder_that_leads_to_itself_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    (tmp_path / "self").symlink_to(tmp_path)
+    (tmp_path / "linked").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "b.png").touch()
+    assert len(files_below(tmp_path)) == 2

@@ -123,9 +123,15 @@ UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
         "but lacks model.12.conv_block.1.weight$",
     ),
     "more": (
-        lambda path: torch.save(changed(model__5__filt=torch.zeros(2, 1, 3, 3)), path),
-        "but holds besides model.5.filt$",
+        lambda path: torch.save(changed(model__5__scale=torch.zeros(2, 1, 3, 3)), path),
+        "but holds besides model.5.scale$",
     ),
+    "CUT's": (
+        lambda path: torch.save(changed(model__5__filt=torch.zeros(2, 1, 3, 3)), path),
+        "holds an anti-aliased network of CUT",
+    ),
+    "a tensor": (lambda path: torch.save(torch.zeros(3), path), "holds no state dict"),
+    "no names": (lambda path: torch.save({0: torch.zeros(3)}, path), "holds no state dict"),
     "other shapes": (
         lambda path: torch.save(changed(model__4__weight=torch.zeros(4, 2, 5, 5)), path),
         r"but has model.4.weight of \(4, 2, 5, 5\) in place of \(4, 2, 3, 3\)$",

@@ -85,6 +85,20 @@ def test_tiles_that_cannot_be_are_refused(flags: dict[str, int], argument: str) 
         translate_picture(lambda x: x, picture(4, 4), 1, **flags)
 
 
+def test_finished_strips_are_kept_in_a_smaller_form() -> None:
+    x = torch.randint(256, (1, 3, 300, 40), dtype=torch.uint8)
+    heights = []
+
+    def keep(strip: Tensor) -> Tensor:
+        heights.append(strip.shape[2])
+        return strip.byte()
+
+    y = translate_picture(lambda x: x.float(), x, 1, tile=64, overlap=16, keep=keep)
+    assert torch.equal(y, x)
+    assert y.dtype == torch.uint8
+    assert max(heights) <= 64
+
+
 @pytest.mark.parametrize("suffix", [".npy", ".tif", ".png"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 7])
@@ -120,6 +134,12 @@ def test_deep_pictures_are_what_others_read() -> None:
     with Image.open("a.png") as image:
         image.verify()
     assert np.array_equal(np.asarray(Image.open("a.png")), pixels.transpose(1, 2, 0) >> 8)
+
+
+def test_a_format_that_loses_something_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="a.jpg must be .npy, .tif or .png"):
+        write_picture(np.zeros((3, 8, 8), np.uint8), tmp_path / "a.jpg")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_names_keep_what_holds_any_number_of_channels() -> None:

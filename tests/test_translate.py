@@ -116,8 +116,11 @@ def test_nothing_is_overwritten_without_force(capsys: Any) -> None:
     assert main(["translate", "G.pth", "in", "--out", "out", "--force", "true"]) == 0
     assert read_picture("out/b.png").shape == (3, 16, 16)
     before = Path("in/a.png").read_bytes()
-    assert main(["translate", "G.pth", "in", "--out", "in", "--force", "true"]) == 2
+    assert main(["translate", "G.pth", "in/a.png", "--out", "in", "--force", "true"]) == 2
     assert "the pictures themselves" in capsys.readouterr().err
+    for out in ("in", "in/out"):  # a second run would translate what the first one wrote
+        assert main(["translate", "G.pth", "in", "--out", out, "--force", "true"]) == 2
+        assert f"--out {out} lies in in" in capsys.readouterr().err
     assert Path("in/a.png").read_bytes() == before
 
 
@@ -129,11 +132,30 @@ def test_what_cannot_be_read_is_named_and_the_rest_translated(capsys: Any) -> No
     Path("in/broken.jpg").write_bytes(Path("whole.jpg").read_bytes()[:400])
     assert main(["translate", "G.pth", "in", "--out", "out", "--html", "true"]) == 2
     told = capsys.readouterr()
-    assert "2 of 3 cannot be read" in told.err
+    assert "2 of 3 cannot be read or written" in told.err
     assert "in/broken.jpg: " in told.err
     assert "in/five.npy: it has 5 channels, not 3" in told.err
     assert "1 picture: out/index.html" in told.out
     assert sorted(p.name for p in Path("out").iterdir()) == ["a.png", "index.html"]
+
+
+def test_what_cannot_be_written_is_named_and_the_rest_translated(capsys: Any) -> None:
+    save_reference_weights(ResNetGenerator(3, 7, 1, 4), "G.pth")
+    for name in ("a.png", "b.tif"):
+        save(f"in/{name}", 3, 16, 16)
+    assert main(["translate", "G.pth", "in"]) == 2
+    assert "translated/a.png cannot hold 7 channels" in capsys.readouterr().err
+    assert [p.name for p in Path("translated").iterdir()] == ["b.tif"]
+
+
+@pytest.mark.parametrize("name", ["a" * 251, "\udcff"], ids=["long", "not UTF-8"])
+def test_any_name_of_a_file_will_do(name: str) -> None:
+    generator()
+    save("in/a.png", 3, 16, 16)
+    Path("in/a.png").rename(f"in/{name}.png")
+    assert main(["translate", "G.pth", "in", "--html", "true"]) == 0
+    assert Path("translated", f"{name}.png").is_file()
+    assert Path("translated", "index.html").read_text(encoding="utf-8")
 
 
 class Page(HTMLParser):

@@ -145,9 +145,14 @@ WRONG: dict[str, tuple[list[str], str]] = {
         "--target in.png must be a folder",
     ),
     "no target": (
-        ["G.pth", "in.png", "--target", "twice", "--html", "true"],
-        "--target twice has no picture in",
+        ["G.pth", "in.png", "--target", "once", "--html", "true"],
+        "--target once has no picture in",
     ),
+    "two targets": (
+        ["G.pth", "in.png", "--target", "twice", "--html", "true"],
+        "twice/a.png and twice/a.webp have one name",
+    ),
+    "out is a file": (["G.pth", "in.png", "--out", "in.png"], "--out in.png is a file"),
 }
 
 
@@ -158,6 +163,7 @@ def test_what_cannot_be_is_said_shortly(key: str, capsys: Any) -> None:
     save_reference_weights(PatchDiscriminator(width=1), "D.pth")
     Path("empty").mkdir()
     save("in.png", 3, 16, 16)
+    save("once/a.png", 3, 16, 16)
     save("twice/a.png", 3, 16, 16)
     save("twice/a.webp.png", 3, 16, 16)
     Path("twice/a.webp.png").rename("twice/a.webp")
@@ -166,6 +172,28 @@ def test_what_cannot_be_is_said_shortly(key: str, capsys: Any) -> None:
     assert words in error
     assert len(error.splitlines()) <= 3
     assert not Path("translated").exists()
+
+
+def test_weights_are_told_from_checkpoints_by_what_they_hold() -> None:
+    generator()
+    own = checkpoint(Inverts())
+    save("in.png", 3, 16, 16)
+    Path("G.pth").rename("G.pt")
+    Path("own.ckpt").rename("own.pth")
+    assert main(["translate", "G.pt", "in.png"]) == 0
+    assert main(["translate", "own.pth", *own[1:], "in.png", "--out", "inverted"]) == 0
+    assert (read_picture("inverted/in.png") == 255 - read_picture("in.png")).all()
+
+
+def test_an_interruption_is_no_error(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    generator()
+    save("in.png", 3, 16, 16)
+    monkeypatch.setattr("lightning_gen.cli.translate.write_picture", interrupt)
+    assert main(["translate", "G.pth", "in.png"]) == 130
+    assert capsys.readouterr().err.endswith("interrupted\n")
 
 
 def test_a_model_that_does_not_translate_is_named(capsys: Any) -> None:

@@ -74,6 +74,27 @@ def test_pictures_without_partner_raise_or_are_listed(tmp_path: Path) -> None:
     assert len(data.train_set) == 1
 
 
+def test_pictures_without_any_partner_are_no_pairs(tmp_path: Path) -> None:
+    for side, number in (("A", 0), ("B", 1)):
+        write(picture(number), tmp_path / side / f"{number}.png")
+    with pytest.raises(DataError, match="no picture in .*A has a partner"):
+        paired(tmp_path, on_error="skip")
+
+
+def test_what_is_missing_is_named_below_the_root(tmp_path: Path) -> None:
+    write(picture(0), tmp_path / "A" / "train" / "0.png")
+    (tmp_path / "B" / "train").mkdir(parents=True)
+    with pytest.raises(ArgumentError, match=rf"root is '{tmp_path}', but nothing in .*B.train"):
+        paired(tmp_path)
+
+
+def test_a_split_that_leaves_no_images_is_not_asked_for_smaller_batches(tmp_path: Path) -> None:
+    lay_out(tmp_path, "{side}/{name}")
+    with pytest.raises(ArgumentError, match="there are 0 training images") as error:
+        paired(tmp_path, val_split=99)
+    assert "take" not in str(error.value)
+
+
 def test_a_broken_first_picture_is_named_or_skipped(tmp_path: Path) -> None:
     lay_out(tmp_path, LAYOUTS["trainA trainB"])
     (tmp_path / "trainA" / "0.png").write_text("no image")
@@ -139,6 +160,7 @@ def test_missing_folders_of_domains_are_named(root: Path) -> None:
     "wrong",
     [
         *({"batch_size": 0}, {"batch_size": 21}, {"image_size": 0}, {"load_size": 15}),
+        {"load_size": 15, "preprocess": "scale_width_and_crop"},
         *({"preprocess": "shrink"}, {"channels_a": 0}, {"channels_b": -1}, {"val_split": -0.1}),
         *({"memory": -1}, {"on_error": "warn"}, {"name": "mnist"}, {"seed": -1}),
     ],

@@ -1,12 +1,15 @@
 """Laws of pix2pix and CycleGAN: what validation measures, and what is refused."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, StackDataset
 
 from lightning_gen import Pix2Pix
-from lightning_gen.errors import ArgumentError, DataError
+from lightning_gen.checkpoints import load_model
+from lightning_gen.errors import ArgumentError, CheckpointError, DataError
 from lightning_gen.models.translation import Likeness
 from lightning_gen.networks import UNetGenerator
 from tests.conftest import images, same, state
@@ -46,6 +49,25 @@ def test_likeness_is_that_of_intensities() -> None:
     assert likeness.psnr.compute() == 0
     # Wang et al. (2004), eq. 13 with C_1 = .01^2: 2 mu_x mu_y is 0, mu_x^2 + mu_y^2 is 1
     assert likeness.ssim.compute() == pytest.approx(1e-4 / (1 + 1e-4))
+
+
+def test_a_direction_that_is_none_is_named() -> None:
+    for model in (pix2pix(), cyclegan()):
+        with pytest.raises(ArgumentError, match="direction"):
+            type(model).translate.__wrapped__(model, images(2, SHAPE), "atob")  # types unchecked
+
+
+def test_colours_of_pairs_are_not_mixed() -> None:
+    with pytest.raises(ArgumentError, match="augmentations of pairs cannot be 'color'"):
+        pix2pix(augmentations=("cutout", "color"))
+
+
+def test_a_checkpoint_of_an_own_generator_asks_for_it(fit: Fit, tmp_path: Path) -> None:
+    model = Pix2Pix((3, 20, 20), width=2, layers=1, generator=Roll())
+    data = DataLoader(StackDataset(*images(2, SHAPE).new_zeros(2, 2, 3, 20, 20)), batch_size=1)
+    fit(model, data, max_epochs=1).save_checkpoint(tmp_path / "a.ckpt")
+    with pytest.raises(CheckpointError, match=r"networks of your own, pass them to Pix2Pix\.load"):
+        load_model(tmp_path / "a.ckpt")
 
 
 class Roll(nn.Module):

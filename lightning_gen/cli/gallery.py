@@ -53,7 +53,7 @@ def write_gallery(path: Path, title: str, rows: Mapping[str, Sequence[Path]]) ->
     unread: list[str] = []
     n = max(map(len, rows.values()), default=2)
     heads = "".join(f'<th scope="col">{column}</th>' for column in COLUMNS[:n])
-    with whole(path) as part, part.open("w", encoding="utf-8") as file:
+    with whole(path) as part, part.open("w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(HEAD.format(title=escape(title), heads=heads))
         for name, pictures in rows.items():
             cells = "".join(f"<td>{_figure(picture, unread)}</td>" for picture in pictures)

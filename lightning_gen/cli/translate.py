@@ -14,7 +14,7 @@ from lightning_gen.cli.gallery import write_gallery
 from lightning_gen.cli.messages import flags_of, parsing, refuse_existing
 from lightning_gen.cli.sample import best_device, own_class
 from lightning_gen.errors import DataError, UserError, first_few, require_at_least
-from lightning_gen.pictures import files_below, read_picture
+from lightning_gen.pictures import files_below, files_by_name, read_picture
 from lightning_gen.tiling import SMALLEST
 from lightning_gen.translator import Translator, load_translator
 from lightning_gen.types import Direction
@@ -38,16 +38,16 @@ def translate(
     """Translate a picture, or all pictures in a folder and in its own, of any sizes.
 
     Names, sizes and depths are kept: TIFF and .npy (c, h, w) stay what they are, all else becomes
-    PNG, of 16 bits where the picture had them. What cannot be read is passed over, and named at the
-    end.
+    PNG, of 16 bits where the picture had them. What cannot be read or written is passed over, and
+    named at the end.
 
     Args:
         checkpoint: the file that training wrote, or published weights, *.pth.
         pictures: a file or a folder.
-        out: the folder to write to.
+        out: the folder to write to, outside of that of the pictures.
         direction: "AtoB" or "BtoA", where a checkpoint knows both; its first by default.
         tile: pictures with more pixels a side go through the network in overlapping tiles of so
-            many, so that memory stays bounded.
+            many, so that its memory stays bounded; besides, a picture takes a few times its size.
         html: whether to write OUT/index.html besides, which shows input and output side by side.
         target: a folder of what is wanted, with the names of the pictures, for a third column.
         seed: of the noise, if the model has any; each picture begins with it.
@@ -72,9 +72,9 @@ def translate(
     translator.network.to(device or best_device())
     place = Path(out)
     with _large_pictures():
-        unread = _translate(translator, files, tile, seed)
-        problems = [*unread.values()]
-        done = {source: path for source, path in files.items() if source not in unread}
+        failed = _translate(translator, files, tile, seed)
+        problems = [*failed.values()]
+        done = {source: path for source, path in files.items() if source not in failed}
         if html:
             rows = {
                 path.relative_to(out).as_posix(): [source, path, *wanted.get(source, [])]
@@ -84,7 +84,7 @@ def translate(
             problems += write_gallery(place, f"Translated by {Path(checkpoint).name}", rows)
     print(f"{len(done)} picture{'' if len(done) == 1 else 's'}: {place}")
     if problems:
-        summary = f"{len(problems)} of {len(files) + len(wanted)} cannot be read:"
+        summary = f"{len(problems)} of {len(files) + len(wanted)} cannot be read or written:"
         raise DataError("\n".join([summary, *first_few(problems)]))
 
 
@@ -113,22 +113,28 @@ def run(args: list[str]) -> None:
 def _translate(
     translator: Translator, files: dict[Path, Path], tile: int, seed: int
 ) -> dict[Path, str]:
-    """Write the translation of each picture; what is wrong with those that cannot be read."""
-    unread = {}
+    """Write the translation of each picture; what is wrong with those for which it fails."""
+    failed = {}
     for source, path in tqdm(files.items(), disable=not sys.stderr.isatty()):
         try:
             pixels = torch.tensor(read_picture(source, translator.channels))
-        except DataError as error:
-            unread[source] = str(error)
-        else:
             write_picture(translator(pixels, tile, seed).numpy(), path)
-    return unread
+        except DataError as error:
+            failed[source] = str(error)
+    return failed
 
 
 def _files(pictures: Path, out: Path, html: bool, force: bool) -> dict[Path, Path]:
     """Where each picture is written, if nothing is in the way."""
     if not pictures.exists():
         raise UserError(f"there is no file or folder {pictures}")
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out} is a file: it must be a folder")
+    if pictures.is_dir() and out.resolve().is_relative_to(pictures.resolve()):
+        raise UserError(
+            f"--out {out} lies in {pictures}, whose pictures are translated, and so would they be "
+            "the next time: choose a folder outside of it"
+        )
     folder = pictures if pictures.is_dir() else pictures.parent
     sources = list(map(Path, files_below(pictures))) if pictures.is_dir() else [pictures]
     if not sources:
@@ -153,10 +159,10 @@ def _targets(sources: list[Path], pictures: Path, target: Path) -> dict[Path, li
     if not target.is_dir():
         raise UserError(f"--target {target} must be a folder, with pictures of the same names")
     folder = pictures if pictures.is_dir() else pictures.parent
-    wanted = {Path(path).relative_to(target).with_suffix(""): path for path in files_below(target)}
+    wanted = files_by_name(files_below(target), target)
     found = {}
     for source in sources:
-        name = source.relative_to(folder).with_suffix("")
+        name = source.relative_to(folder).with_suffix("").as_posix()
         if name not in wanted:
             raise UserError(f"--target {target} has no picture {name}")
         found[source] = [Path(wanted[name])]

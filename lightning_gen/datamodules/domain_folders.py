@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lightning_gen.datamodules.records import leave_out
 from lightning_gen.errors import ArgumentError, DataError
-from lightning_gen.pictures import files_below
+from lightning_gen.pictures import files_below, files_by_name
 
 SPLITS = ("train", "val", "test")
 
@@ -29,7 +29,7 @@ def find_pairs(root: str, skip: bool) -> dict[str, Paths]:
     pairs = {}
     for split in SPLITS:
         if split in found:
-            pairs[split] = _matched(*found[split], skip)
+            pairs[split] = _matched(root, *found[split], skip)
         elif (folder / split).is_dir():
             paths = _pictures(root, folder / split)
             pairs[split] = paths, paths
@@ -98,23 +98,15 @@ def _require_train(root: str, splits: Mapping[str, object], wanted: str) -> None
         raise ArgumentError("root", f"is {root!r}, which holds neither {wanted}")
 
 
-def _matched(a: Path, b: Path, skip: bool) -> Paths:
+def _matched(root: str, a: Path, b: Path, skip: bool) -> Paths:
     """The pictures in both folders that have one name, the endings aside."""
-    left, right = (_by_name(str(a.parent), folder) for folder in (a, b))
+    left, right = (files_by_name(_pictures(root, folder), folder) for folder in (a, b))
     alone = [left.get(name) or right[name] for name in sorted(left.keys() ^ right.keys())]
     if alone:
         problem = f"{len(alone)} pictures in {a} and {b} have no partner of the same name"
         mend = "Rename or remove them, or leave them out with --data.on_error skip."
         leave_out(problem, alone, skip, mend)
     names = [name for name in left if name in right]
+    if not names:
+        raise DataError(f"no picture in {a} has a partner of the same name in {b}")
     return [left[name] for name in names], [right[name] for name in names]
-
-
-def _by_name(root: str, folder: Path) -> dict[str, str]:
-    names: dict[str, str] = {}
-    for path in _pictures(root, folder):
-        name = Path(path).relative_to(folder).with_suffix("").as_posix()
-        if name in names:
-            raise DataError(f"{names[name]} and {path} have one name: either may be the partner")
-        names[name] = path
-    return names

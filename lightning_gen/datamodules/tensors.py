@@ -183,8 +183,8 @@ class TensorDataModule(LightningDataModule, ABC):
             each = f" in each of {processes} processes" if processes > 1 else ""
             raise ArgumentError(
                 "batch_size",
-                f"is {self.batch_size}{each}, but there are {max(n, 0)} training images{reason}; "
-                f"take {max(n // processes, 1)} or fewer",
+                f"is {self.batch_size}{each}, but there are {max(n, 0)} training images{reason}"
+                + (f"; take {n // processes} or fewer" if n >= processes else ""),
             )
 
     def train_dataloader(self) -> DataLoader[Any]:

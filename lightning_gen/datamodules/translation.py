@@ -86,7 +86,7 @@ class TranslationDataModule(TensorDataModule, ABC):
         load_size = round(image_size * 286 / 256) if load_size is None else load_size
         require_at_least(1, image_size=image_size)
         require_at_least(0, memory=memory)
-        require_at_least(image_size if preprocess == "resize_and_crop" else 1, load_size=load_size)
+        require_at_least(image_size if preprocess.endswith("_and_crop") else 1, load_size=load_size)
         require_one_of(get_args(Preprocess), preprocess=preprocess)
         require_one_of(("raise", "skip"), on_error=on_error)
         given = {"channels_a": channels_a, "channels_b": channels_b}

@@ -9,7 +9,7 @@ from torchmetrics import Metric
 from lightning_gen.batches import PairReader
 from lightning_gen.checkpoints import of_all_processes
 from lightning_gen.checks import check_image_shape, own_network
-from lightning_gen.errors import ArgumentError, require_at_least
+from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.losses import Adversarial
 from lightning_gen.models.game import Game, Minibatch
 from lightning_gen.models.translation import (
@@ -214,9 +214,14 @@ class CycleGAN(Game):
         Args:
             x: sides must be multiples of 4; `tiling` takes any.
             direction: "AtoB", the default, or "BtoA".
+
+        Raises:
+            ArgumentError: it is neither.
         """
+        direction = direction or "AtoB"
+        require_one_of(tuple(self.translators), direction=direction)
         with evaluating(self):
-            return self(self.place(x), direction or "AtoB")
+            return self(self.place(x), direction)
 
     def forward(self, x: Images, direction: Direction = "AtoB") -> Translations:
         """G(x), or F(x) in the direction "BtoA"."""

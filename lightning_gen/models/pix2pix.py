@@ -52,7 +52,8 @@ class Pix2Pix(AdversarialModel):
         training: penalties and the rest of `AdversarialModel`; `lr` and the rest of `Game`.
 
     Raises:
-        ArgumentError: an argument is out of its range, or an own network does not fit.
+        ArgumentError: an argument is out of its range, an own network does not fit, or
+            `augmentations` holds "color", which would mix the colours of both images.
     """
 
     fixed = ["latent_dim", "share_fakes", "pack"]
@@ -80,6 +81,8 @@ class Pix2Pix(AdversarialModel):
         channels, h, w = check_image_shape(image_shape)
         require_one_of(("AtoB", "BtoA"), direction=direction)
         require_at_least(0, l1=l1)
+        if "color" in training.get("augmentations", ()):
+            raise ArgumentError("augmentations", "of pairs cannot be 'color': it would mix them")
         channels_a, channels_b = channels, channels if target_channels is None else target_channels
         require_at_least(1, target_channels=channels_b)
         source, target = (

@@ -58,8 +58,8 @@ def _bare(data: Any, path: Path) -> dict[str, Tensor]:
             f"{path} is a Lightning checkpoint, with more in it than weights: "
             "lightning_gen.checkpoints.load_model reads it, and so does train.py"
         )
-    tensors = isinstance(data, dict) and all(isinstance(item, Tensor) for item in data.values())
-    if not (data and tensors):
+    items = data.items() if isinstance(data, dict) else ()
+    if not items or not all(isinstance(name, str) and isinstance(x, Tensor) for name, x in items):
         raise CheckpointError(f"{path} holds no state dict, which has a tensor for each name")
     return {
         WRAPPERS.sub("", name): tensor.float() if tensor.is_floating_point() else tensor
@@ -83,6 +83,8 @@ def _recognise(
     state: dict[str, Tensor], path: Path
 ) -> tuple[type[ReferenceNetwork], dict[str, Any]]:
     """Class and arguments of the network, as the shapes of its convolutions tell them."""
+    if any(key.endswith(".filt") for key in state):
+        raise CheckpointError(f"{path} holds an anti-aliased network of CUT, which is none of ours")
     shapes = {key: tensor.shape for key, tensor in state.items() if tensor.ndim == 4}
     norm = "batch" if any(key.endswith(STATISTICS[0]) for key in state) else "instance"
     levels = max((key.count("model.") for key in shapes), default=0) - 1
