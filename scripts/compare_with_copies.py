@@ -14,7 +14,7 @@ from torchmetrics.image import PeakSignalNoiseRatio
 
 from lightning_gen import CycleGAN, Pix2Pix
 from lightning_gen.checkpoints import load_model, read_checkpoint
-from lightning_gen.cli.sample import best_device
+from lightning_gen.cli.sample import chosen_device
 from lightning_gen.datamodules import PairedImageDataModule, UnpairedImageDataModule
 from lightning_gen.errors import UserError
 from lightning_gen.models.translation import Likeness
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("checkpoint")
     parser.add_argument("--direction", choices=("AtoB", "BtoA"), help="of CycleGAN; AtoB")
     args = parser.parse_args()
-    model = load_model(args.checkpoint).to(best_device())
+    model = load_model(args.checkpoint).to(chosen_device())
     if not isinstance(model, Pix2Pix | CycleGAN):
         raise SystemExit(
             f"{args.checkpoint} holds {type(model).__name__}, which translates nothing"

@@ -152,6 +152,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
         ["G.pth", "in.png", "--target", "twice", "--html", "true"],
         "twice/a.png and twice/a.webp have one name",
     ),
+    "device": (["G.pth", "in.png", "--device", "gpu"], "--device gpu cannot be used"),
     "out is a file": (["G.pth", "in.png", "--out", "in.png"], "--out in.png is a file"),
 }
 

@@ -11,7 +11,7 @@ from lightning import LightningDataModule
 import lightning_gen.datamodules  # noqa: F401 -- an imported class is known to --data by its name
 from lightning_gen.checkpoints import load_model
 from lightning_gen.cli.messages import flags_of, parsing, refuse_existing
-from lightning_gen.cli.sample import best_device, own_class
+from lightning_gen.cli.sample import chosen_device, own_class
 from lightning_gen.errors import CheckpointError, DataError, UserError
 from lightning_gen.files import whole
 from lightning_gen.protocols import Encodes, labels_for
@@ -50,7 +50,7 @@ def encode(
     if target.suffix != ".npz":
         raise UserError(f"--out {target} must end in .npz")
     refuse_existing([target], force)
-    encoder = load_model(checkpoint, own_class(model)).to(device or best_device())
+    encoder = load_model(checkpoint, own_class(model)).to(chosen_device(device))
     if not isinstance(encoder, Encodes):
         raise CheckpointError(f"{checkpoint} holds {type(encoder).__name__}, which encodes nothing")
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from lightning_gen import __version__, catalog
 from lightning_gen.checkpoints import load_model, read_checkpoint
 from lightning_gen.cli.messages import flags_of, parsing, refuse_existing
-from lightning_gen.cli.sample import CHUNK, best_device, draw, own_class
+from lightning_gen.cli.sample import CHUNK, chosen_device, draw, own_class
 from lightning_gen.errors import UserError, require_at_least
 from lightning_gen.evaluation import CLOSEST, Comparison, compare, require_comparable
 from lightning_gen.files import whole
@@ -61,7 +61,7 @@ def evaluate(
     require_at_least(FEWEST, n=n)
     require_at_least(0, seed=seed)
     target = _target(checkpoint, out, force)
-    trained = load_model(checkpoint, own_class(model)).to(device or best_device())
+    trained = load_model(checkpoint, own_class(model)).to(chosen_device(device))
     require_samples(trained, data, cas)
     data.prepare_data()
     data.setup("fit")

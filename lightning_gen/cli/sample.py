@@ -125,7 +125,7 @@ def _paths(target: Path, layout: Layout, label: str, seed: int, n: int) -> list[
 
 def _load(checkpoint: str, model: str | None, device: str | None) -> Any:
     """The model that a checkpoint holds, if it draws pictures."""
-    drawn = load_model(checkpoint, own_class(model)).to(device or best_device())
+    drawn = load_model(checkpoint, own_class(model)).to(chosen_device(device))
     if not isinstance(drawn, Samples):
         raise CheckpointError(f"{checkpoint} holds {type(drawn).__name__}, which cannot draw")
     if drawn.sample(1, seed=0).shape[2:] == (1, 1):
@@ -158,8 +158,18 @@ def _walk(model: Any, kind: Walk, n: int, columns: int, seed: int) -> Images:
         return walk_through(model, kind, -(-n // columns), columns)
 
 
-def best_device() -> str:
-    """The fastest device there is."""
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+def chosen_device(name: str | None = None) -> torch.device:
+    """The device of this name, or the fastest there is.
+
+    Raises:
+        UserError: there is no such device.
+    """
+    fastest = "mps" if torch.backends.mps.is_available() else "cpu"
+    fastest = "cuda" if torch.cuda.is_available() else fastest
+    try:
+        return torch.empty(0, device=name or fastest).device
+    except (RuntimeError, AssertionError) as error:
+        gist = str(error).partition("\n")[0]
+        raise UserError(
+            f"--device {name} cannot be used, but may be cpu, cuda or mps: {gist}"
+        ) from error

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from lightning_gen.cli.gallery import write_gallery
 from lightning_gen.cli.messages import flags_of, parsing, refuse_existing
-from lightning_gen.cli.sample import best_device, own_class
+from lightning_gen.cli.sample import chosen_device, own_class
 from lightning_gen.errors import DataError, UserError, first_few, require_at_least
 from lightning_gen.pictures import files_below, files_by_name, read_picture
 from lightning_gen.tiling import SMALLEST
@@ -69,7 +69,7 @@ def translate(
     wanted = _targets(list(files), Path(pictures), Path(target)) if target else {}
     translator = load_translator(checkpoint, direction, own_class(model), noise)
     print(f"Translating with dropout {'on' if translator.noise else 'off'}.")
-    translator.network.to(device or best_device())
+    translator.network.to(chosen_device(device))
     place = Path(out)
     with _large_pictures():
         failed = _translate(translator, files, tile, seed)
