@@ -190,7 +190,7 @@ def _scatter(axes: Any, points: Array, labels: Array | None, names: list[str]) -
     for color, (label, name) in enumerate(zip(np.unique(labels), names, strict=True)):
         chosen = points[labels == label]
         axes.scatter(*chosen.T, s=3, color=f"C{color % 10}", label=name)
-    axes.legend(markerscale=4, loc="upper right", fontsize="small")
+    axes.legend(markerscale=4, loc="best", fontsize="small")
 
 
 def _place(axes: Any, points: Array, x: Images) -> None:
