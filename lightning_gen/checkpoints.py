@@ -48,7 +48,7 @@ def load_model(path: str | Path, cls: type[LightningModule] | None = None) -> Li
 
     Raises:
         CheckpointError: see `read_checkpoint`; or the class is none of this version's and not
-            given.
+            given, or the file's arguments do not fit it.
     """
     checkpoint = read_checkpoint(path)
     if cls is None:

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION as PHOTOMETRIC
+from PIL.TiffImagePlugin import TiffImageFile
 
 Pixels = NDArray[Any]  # (c, h, w): uint8, uint16, or float32 in [-1, 1]
 
@@ -28,7 +30,10 @@ def decode(path: Path) -> tuple[Pixels, bool]:
     with Image.open(path) as image:
         if isinstance(image, PngImageFile) and str(image.tile[0][3])[-6:] in DEEP_PNG:
             return _of_deep_png(image, path)
-        return _of_image(ImageOps.exif_transpose(image))
+        pixels, has_opacity = _of_image(ImageOps.exif_transpose(image))
+        if isinstance(image, TiffImageFile) and image.mode.startswith("I;16"):
+            pixels = _light(pixels, image.tag_v2.get(PHOTOMETRIC))
+        return pixels, has_opacity
 
 
 def _of_tiff(path: Path) -> tuple[Pixels, bool] | None:
@@ -40,17 +45,23 @@ def _of_tiff(path: Path) -> tuple[Pixels, bool] | None:
         source = page if page.samplesperpixel > 1 else file.series[0]
         channels = source.size // (page.imagelength * page.imagewidth)
         bands = page.photometric <= 1  # neither colours nor a palette
-        inverted = page.photometric == 0 and page.dtype == np.uint16
-        if channels == 1 and page.dtype in PIL_GREYS and not inverted:
+        if channels == 1 and page.dtype in PIL_GREYS:
             return None
         if channels in (3, 4) and page.dtype == np.uint8 and not bands:
             return None
-        pixels = 65535 - source.asarray() if inverted else source.asarray()
+        pixels = source.asarray()
         pixels = np.moveaxis(pixels, -1, 0) if source.axes[-1] == "S" else pixels
         pixels = pixels.reshape(channels, page.imagelength, page.imagewidth)
         tag = page.tags.get("Orientation")
         has_opacity = page.extrasamples[-1:] == (2,) and page.dtype != np.float32
+        colours, opacity = np.split(pixels, [channels - has_opacity])
+        pixels = np.concatenate([_light(colours, page.photometric), opacity])
         return _upright(pixels, tag.value if tag else 1), has_opacity
+
+
+def _light(pixels: Pixels, photometric: int | None) -> Pixels:
+    """Pixels of TIFF whose 0 is black, as it is not where its photometric interpretation is 0."""
+    return ~pixels if photometric == 0 and pixels.dtype.kind in "bu" else pixels
 
 
 def _of_deep_png(image: PngImageFile, path: Path) -> tuple[Pixels, bool]:

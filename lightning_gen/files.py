@@ -1,10 +1,12 @@
 """Files whose reading runs no code, and files that appear whole or not at all."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
+from zlib import crc32
 
 import torch
 
@@ -35,7 +37,10 @@ def read_data(path: Path) -> Any:
 def whole(path: Path) -> Iterator[Path]:
     """Write to the path given inside; it takes the place of `path` when that succeeded."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem[:40]}.part{path.suffix}")  # names end at 255 bytes
+    name = f".{path.stem}.part{path.suffix}"
+    if len(os.fsencode(name)) > 255:  # more than file systems take
+        name = f".{crc32(os.fsencode(path.name)):x}.part{path.suffix}"
+    part = path.with_name(name)
     try:
         yield part
         part.replace(path)

@@ -28,16 +28,17 @@ def is_picture(name: str) -> bool:
 def files_below(folder: Path, wanted: Callable[[str], bool] = is_picture) -> list[str]:
     """The paths of all files in a folder and in its own whose names are wanted, sorted.
 
-    Links are followed; a folder to which several lead is read once.
+    Links are followed, but not to a folder that they lie in.
     """
-    found, seen = [], set()
+    found: list[str] = []
+    within: dict[str, frozenset[str]] = {}  # the real places of each folder and of those above it
     for parent, folders, names in os.walk(folder, followlinks=True):
-        place = os.path.realpath(parent)
-        if place in seen:
+        above, place = within.get(os.path.dirname(parent), frozenset()), os.path.realpath(parent)
+        if place in above:
             folders.clear()
             continue
-        seen.add(place)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        within[parent] = above | {place}
+        folders[:] = [name for name in folders if not name.startswith(".")]
         found += [os.path.join(parent, name) for name in names if wanted(name)]
     return sorted(found)
 
@@ -52,7 +53,7 @@ def files_by_name(paths: Iterable[str], folder: Path) -> dict[str, str]:
     for path in paths:
         name = Path(path).relative_to(folder).with_suffix("").as_posix()
         if name in names:
-            raise DataError(f"{names[name]} and {path} have one name: either may be the partner")
+            raise DataError(f"{names[name]} and {path} have one name: rename or remove one")
         names[name] = path
     return names
 

@@ -51,7 +51,7 @@ class Translator:
         device = next((p.device for p in self.network.parameters()), torch.device("cpu"))
         multiple = self.sizes.multiple if self.sizes else 1
 
-        def G(x: Images) -> Images:
+        def G(x: Tensor) -> Images:
             return self.G(to_images(x).to(device)).cpu()
 
         def keep(strip: Images) -> Tensor:
@@ -80,8 +80,7 @@ def load_translator(
         CheckpointError: the file cannot be read, or translates nothing.
         UserError: it translates in another direction only, or has no dropout.
     """
-    data = read_data(Path(checkpoint))
-    if not (isinstance(data, dict) and "state_dict" in data):
+    if not _is_lightning_s(read_data(Path(checkpoint))):
         network = load_reference_weights(checkpoint)
         if isinstance(network, PatchDiscriminator):
             raise CheckpointError(f"{checkpoint} holds a discriminator, which translates nothing")
@@ -109,3 +108,7 @@ def load_translator(
         sizes if isinstance(sizes, TakesImages) else None,
         isinstance(model, DrawsTranslations) and model.noise is True,
     )
+
+
+def _is_lightning_s(data: object) -> bool:
+    return isinstance(data, dict) and "state_dict" in data

@@ -30,7 +30,7 @@ def write_picture(pixels: Pixels, path: Path) -> None:
     become 16 bits.
 
     Raises:
-        DataError: PNG does not hold so many channels, or it is another format.
+        DataError: PNG does not hold so many channels, or the suffix is another.
     """
     with whole(path) as part:
         match path.suffix.lower():

@@ -35,8 +35,10 @@ def main() -> None:
     cls = PairedImageDataModule if isinstance(model, Pix2Pix) else UnpairedImageDataModule
     try:
         data = cls(**settings)
-    except (TypeError, UserError) as error:
+    except TypeError as error:
         raise SystemExit(f"{args.checkpoint}: its data were no {cls.__name__}: {error}") from error
+    except UserError as error:
+        raise SystemExit(str(error)) from error
     data.setup("test")
     print(f"| {len(data.test_dataloader())} batches | PSNR | SSIM | L1 |\n|---|---|---|---|")
     for name, likeness in {"translated": Likeness(), "copied": Likeness()}.items():

@@ -19,15 +19,19 @@ BRIEF += ["--trainer.limit_val_batches", "1", "--trainer.accelerator", "cpu"]
 FIT = ["fit", "--model", "DCGAN", *DATA, *SMALL, *BRIEF, "--trainer.log_every_n_steps", "1"]
 
 
+def move_into(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Commands run in the folder, and leave this process as it was once the patch ends."""
+    folder.mkdir(exist_ok=True)
+    patch.chdir(folder)
+    patch.setattr(sys, "argv", ["train.py"])
+    patch.setattr(sys, "path", list(sys.path))
+    patch.setenv(FOLDER_VARIABLE, "")
+
+
 @contextmanager
 def inside(folder: Path) -> Iterator[None]:
-    """Commands run in the folder, and leave this process as it was."""
     with pytest.MonkeyPatch.context() as patch:
-        folder.mkdir(exist_ok=True)
-        patch.chdir(folder)
-        patch.setattr(sys, "argv", ["train.py"])
-        patch.setattr(sys, "path", list(sys.path))
-        patch.setenv(FOLDER_VARIABLE, "")
+        move_into(folder, patch)
         yield
 
 

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +24,7 @@ with install_import_hook("lightning_gen", "tests.typecheck.check"):
     import lightning_gen.cli.sample
     import lightning_gen.cli.training  # noqa: F401
     from lightning_gen import DCGAN, GAN
-    from tests.command_line import inside
+    from tests.command_line import move_into
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # threads of several workers would wait for each other
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -105,9 +105,8 @@ def fit(tmp_path: Path) -> Callable[..., Trainer]:
 
 
 @pytest.fixture
-def in_an_empty_folder(tmp_path: Path) -> Iterator[None]:
-    with inside(tmp_path):
-        yield
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    move_into(tmp_path, monkeypatch)
 
 
 @pytest.fixture(autouse=True)

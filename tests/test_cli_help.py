@@ -11,6 +11,8 @@ from lightning_gen import __version__, catalog
 from lightning_gen.cli import main
 from tests.command_line import ROOT, python
 
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
+
 
 @pytest.mark.parametrize("flag", ["--help", "--version", "list"])
 def test_questions_are_answered_in_a_second_and_without_torch(flag: str) -> None:

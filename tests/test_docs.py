@@ -4,7 +4,6 @@ import ast
 import re
 import runpy
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ import lightning_gen
 from lightning_gen import catalog
 from lightning_gen.cli import main
 from lightning_gen.networks import UNetGenerator, save_reference_weights
-from tests.command_line import ROOT, inside
+from tests.command_line import ROOT, inside, move_into
 
 PACKAGE = Path(lightning_gen.__file__).parent
 EXEMPT = {"docs/results.md"}  # trains for hours; its recipes run in test_recipes.py and below
@@ -73,12 +72,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def there(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def there(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """In that folder, with trainings of two batches unless a program says otherwise."""
     for part in ("TRAIN", "VAL"):
         monkeypatch.setenv(f"PL_TRAINER_LIMIT_{part}_BATCHES", "2")
-    with inside(trained):
-        yield trained
+    move_into(trained, monkeypatch)
+    return trained
 
 
 def arguments(command: str, folder: Path) -> list[str]:

@@ -188,7 +188,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
 @pytest.mark.parametrize("key", WRONG)
 def test_what_cannot_be_is_said_shortly(key: str, checkpoints: dict[str, str], capsys: Any) -> None:
     args, words = WRONG[key]
-    assert main(["evaluate", *(trained.get(arg, arg) for arg in args)]) == 2
+    assert main(["evaluate", *(checkpoints.get(arg, arg) for arg in args)]) == 2
     error = capsys.readouterr().err.partition("error: ")[2]
     assert words in error
     assert len(error.strip().splitlines()) <= 3

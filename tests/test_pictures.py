@@ -235,10 +235,19 @@ def test_integers_without_a_range_are_refused(dtype: Any, channels: int, tmp_pat
         read_picture(tmp_path / "a.tif")
 
 
+@pytest.mark.parametrize("pages", [1, 2])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_white_may_be_zero(dtype: Any, tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", np.zeros((9, 8), dtype), photometric="miniswhite")
+def test_white_may_be_zero(dtype: Any, pages: int, tmp_path: Path) -> None:
+    zeros = np.zeros((pages, 9, 8), dtype)
+    tifffile.imwrite(tmp_path / "a.tif", zeros, photometric="miniswhite")
     assert (read_picture(tmp_path / "a.tif") == np.iinfo(dtype).max).all()
+
+
+def test_white_may_be_zero_beside_opacity(tmp_path: Path) -> None:
+    array = np.full((9, 8, 2), 65535, np.uint16)  # black, and opaque
+    flags = {"photometric": "miniswhite", "extrasamples": ["unassalpha"], "planarconfig": "contig"}
+    tifffile.imwrite(tmp_path / "a.tif", array, **flags)
+    assert not read_picture(tmp_path / "a.tif").any()
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif", "deep.png", "bands.tif"])
@@ -291,10 +300,12 @@ def test_pictures_are_found_by_their_names(tmp_path: Path) -> None:
     assert not is_picture(".npy")
 
 
-def test_a_folder_that_leads_to_itself_is_read_once(tmp_path: Path) -> None:
-    (tmp_path / "a.png").touch()
-    (tmp_path / "self").symlink_to(tmp_path)
-    (tmp_path / "linked").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "b.png").touch()
-    assert len(files_below(tmp_path)) == 2
+def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    names = ["a.png", "x/b.png", "y/c.png"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    for link, place in {"self": ".", "x/y": "../y", "y/x": "../x"}.items():
+        (tmp_path / link).symlink_to(place, target_is_directory=True)
+    found = [str(Path(path).relative_to(tmp_path)) for path in files_below(tmp_path)]
+    assert found == ["a.png", "x/b.png", "x/y/c.png", "y/c.png", "y/x/b.png"]

@@ -120,7 +120,7 @@ def test_nothing_is_overwritten_without_force(capsys: Any) -> None:
     assert "the pictures themselves" in capsys.readouterr().err
     for out in ("in", "in/out"):  # a second run would translate what the first one wrote
         assert main(["translate", "G.pth", "in", "--out", out, "--force", "true"]) == 2
-        assert f"--out {out} lies in in" in capsys.readouterr().err
+        assert f"--out {out} lies within in" in capsys.readouterr().err
     assert Path("in/a.png").read_bytes() == before
 
 
@@ -132,7 +132,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_translated(capsys: Any) -> No
     Path("in/broken.jpg").write_bytes(Path("whole.jpg").read_bytes()[:400])
     assert main(["translate", "G.pth", "in", "--out", "out", "--html", "true"]) == 2
     told = capsys.readouterr()
-    assert "2 of 3 cannot be read or written" in told.err
+    assert "2 of 3 left out" in told.err
     assert "in/broken.jpg: " in told.err
     assert "in/five.npy: it has 5 channels, not 3" in told.err
     assert "1 picture: out/index.html" in told.out
@@ -215,7 +215,7 @@ def test_targets_that_cannot_be_read_are_named_on_a_page_of_the_rest(capsys: Any
     flags = ["--out", "out", "--html", "true", "--target", "wanted"]
     assert main(["translate", "G.pth", "in", *flags]) == 2
     told = capsys.readouterr().err
-    assert "1 of 4 cannot be read" in told
+    assert "1 of 4 left out" in told
     assert "wanted/b.png: " in told
     page = Page(Path("out/index.html"))
     assert len(page.sources) == 5

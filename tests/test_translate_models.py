@@ -153,7 +153,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
         "twice/a.png and twice/a.webp have one name",
     ),
     "device": (["G.pth", "in.png", "--device", "gpu"], "--device gpu cannot be used"),
-    "out is a file": (["G.pth", "in.png", "--out", "in.png"], "--out in.png is a file"),
+    "out is a file": (["G.pth", "in.png", "--out", "in.png"], "--out in.png cannot be a folder"),
 }
 
 

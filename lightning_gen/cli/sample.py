@@ -165,11 +165,9 @@ def chosen_device(name: str | None = None) -> torch.device:
         UserError: there is no such device.
     """
     fastest = "mps" if torch.backends.mps.is_available() else "cpu"
-    fastest = "cuda" if torch.cuda.is_available() else fastest
+    name = name or ("cuda" if torch.cuda.is_available() else fastest)
     try:
-        return torch.empty(0, device=name or fastest).device
-    except (RuntimeError, AssertionError) as error:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError, ImportError) as error:
         gist = str(error).partition("\n")[0]
-        raise UserError(
-            f"--device {name} cannot be used, but may be cpu, cuda or mps: {gist}"
-        ) from error
+        raise UserError(f"--device {name} cannot be used here, but cpu can: {gist}") from error

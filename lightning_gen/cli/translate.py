@@ -38,11 +38,11 @@ def translate(
     """Translate a picture, or all pictures in a folder and in its own, of any sizes.
 
     Names, sizes and depths are kept: TIFF and .npy (c, h, w) stay what they are, all else becomes
-    PNG, of 16 bits where the picture had them. What cannot be read or written is passed over, and
-    named at the end.
+    PNG, of 16 bits where the picture had them. What cannot be read, or has other channels than
+    its network or format can hold, is passed over, and named at the end.
 
     Args:
-        checkpoint: the file that training wrote, or published weights, *.pth.
+        checkpoint: the file that training wrote, or published weights.
         pictures: a file or a folder.
         out: the folder to write to, outside of that of the pictures.
         direction: "AtoB" or "BtoA", where a checkpoint knows both; its first by default.
@@ -84,7 +84,7 @@ def translate(
             problems += write_gallery(place, f"Translated by {Path(checkpoint).name}", rows)
     print(f"{len(done)} picture{'' if len(done) == 1 else 's'}: {place}")
     if problems:
-        summary = f"{len(problems)} of {len(files) + len(wanted)} cannot be read or written:"
+        summary = f"{len(problems)} of {len(files) + len(wanted)} left out:"
         raise DataError("\n".join([summary, *first_few(problems)]))
 
 
@@ -128,12 +128,13 @@ def _files(pictures: Path, out: Path, html: bool, force: bool) -> dict[Path, Pat
     """Where each picture is written, if nothing is in the way."""
     if not pictures.exists():
         raise UserError(f"there is no file or folder {pictures}")
-    if out.exists() and not out.is_dir():
-        raise UserError(f"--out {out} is a file: it must be a folder")
+    there = next(place for place in (out, *out.parents) if place.exists())
+    if not there.is_dir():
+        raise UserError(f"--out {out} cannot be a folder: {there} is a file")
     if pictures.is_dir() and out.resolve().is_relative_to(pictures.resolve()):
         raise UserError(
-            f"--out {out} lies in {pictures}, whose pictures are translated, and so would they be "
-            "the next time: choose a folder outside of it"
+            f"--out {out} lies within {pictures}: the next run would translate what this one "
+            "writes. Choose a folder outside of it"
         )
     folder = pictures if pictures.is_dir() else pictures.parent
     sources = list(map(Path, files_below(pictures))) if pictures.is_dir() else [pictures]

@@ -108,5 +108,5 @@ def _matched(root: str, a: Path, b: Path, skip: bool) -> Paths:
         leave_out(problem, alone, skip, mend)
     names = [name for name in left if name in right]
     if not names:
-        raise DataError(f"no picture in {a} has a partner of the same name in {b}")
+        raise DataError(f"no picture in {a} has a partner of the same name in {b}: rename them")
     return [left[name] for name in names], [right[name] for name in names]

@@ -163,7 +163,7 @@ class Pix2Pix(AdversarialModel):
         return self.translate(a, seed=batch_idx)
 
     def measure(self, batch: Batch, batch_idx: int, stage: str) -> None:
-        """Log how near held-out translations are to the truth, in pixels in [-1, 1]."""
+        """Log how near held-out translations are to the truth; see `Likeness`."""
         b, (a,) = self.split(batch)
         for name, value in self.likeness(self.translate(a, seed=batch_idx), b).items():
             self.log(f"{stage}/{name}", value, batch_size=len(b), sync_dist=True)

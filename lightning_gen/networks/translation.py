@@ -47,6 +47,5 @@ def check_images(x: Tensor, channels: int, multiple: int = 1, smallest: int = 1)
         multiples = f"multiples of {multiple}, " if multiple > 1 else ""
         raise DataError(
             f"images of {h} x {w} pixels do not fit this network: height and width must be "
-            f"{multiples}at least {smallest}. Resize, cut or pad them, or "
-            "take a network of fewer layers."
+            f"{multiples}at least {smallest}. Resize, cut or pad them."
         )
