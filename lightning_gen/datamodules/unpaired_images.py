@@ -17,6 +17,7 @@ PublicDomains = Literal[
     "horse2zebra",
     "iphone2dslr_flower",
     "maps",
+    "mini",
     "monet2photo",
     "summer2winter_yosemite",
     "ukiyoe2photo",
