@@ -164,8 +164,8 @@ def chosen_device(name: str | None = None) -> torch.device:
     Raises:
         UserError: there is no such device.
     """
-    fastest = "mps" if torch.backends.mps.is_available() else "cpu"
-    name = name or ("cuda" if torch.cuda.is_available() else fastest)
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    name = name or next((device for device, is_there in there.items() if is_there), "cpu")
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError, ImportError) as error:
