@@ -7,9 +7,9 @@ from jsonargparse import auto_cli
 from lightning import Trainer, seed_everything
 
 from lightning_gen import ImageGrid, PairedImageDataModule, Pix2Pix
-from lightning_gen.pictures import files_below, read_picture
-from lightning_gen.translator import load_translator
-from lightning_gen.writing import write_picture, written_name
+from lightning_gen.images.reading import files_below, read_image
+from lightning_gen.images.writing import output_name, write_image
+from lightning_gen.inference.translator import load_translator
 
 
 def main(
@@ -34,7 +34,7 @@ def main(
     seed_everything(0)
     data = PairedImageDataModule(str(root), image_size=image_size)
     levels = image_size.bit_length() - 1  # down to 1 x 1, as the paper's 8 from 256
-    model = Pix2Pix(data.image_shape, data.target_channels, levels=levels, width=width)
+    model = Pix2Pix(data.image_shape, data.target_channels, num_downs=levels, base_channels=width)
     trainer = Trainer(
         devices=1, max_epochs=epochs, default_root_dir=out, callbacks=[ImageGrid(n=16)]
     )
@@ -45,9 +45,9 @@ def main(
     translator.network.to(trainer.strategy.root_device)
     files = list(map(Path, files_below(pictures)))
     for path in files:
-        pixels = torch.tensor(read_picture(path, translator.channels))
-        written = out / "translated" / written_name(path.relative_to(pictures))
-        write_picture(translator(pixels).numpy(), written)
+        pixels = torch.tensor(read_image(path, translator.channels))
+        written = out / "translated" / output_name(path.relative_to(pictures))
+        write_image(translator(pixels).numpy(), written)
     print(f"{len(files)} pictures: {out / 'translated'}")
 
 

@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from lightning_gen.callbacks import (
         DensityPlot,
-        GameHealth,
+        GANMonitor,
         GeneratorEMA,
         ImageGrid,
         LatentPlot,
@@ -70,7 +70,7 @@ __all__ = [
     "DensityPlot",
     "DigitClassifier",
     "DigitPairsDataModule",
-    "GameHealth",
+    "GANMonitor",
     "GaussianMixtureDataModule",
     "GeneratorEMA",
     "ImageFolderDataModule",
@@ -96,7 +96,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    from lightning_gen.catalog import CLASSES, entries
+    from lightning_gen.registry import CLASSES, entries
 
     for kind in CLASSES:
         if name in entries(kind):

@@ -13,7 +13,7 @@ from torch import distributed
 
 from lightning_gen import __version__
 from lightning_gen.errors import ArgumentError, CheckpointError
-from lightning_gen.files import read_data, whole
+from lightning_gen.files import atomic_write, read_data
 
 CLASS_KEY, VERSION_KEY = "lightning_gen/class", "lightning_gen/version"
 SEED_KEY = "lightning_gen/seed"  # of the noise in training
@@ -101,7 +101,7 @@ class WholeCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
         """Write the checkpoint and wait until it is on the disk."""
-        with whole(Path(path)) as part, part.open("wb") as file:
+        with atomic_write(Path(path)) as part, part.open("wb") as file:
             torch.save(checkpoint, file)
             file.flush()
             os.fsync(file.fileno())

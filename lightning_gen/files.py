@@ -34,7 +34,7 @@ def read_data(path: Path) -> Any:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Write to the path given inside; it takes the place of `path` when that succeeded."""
     path.parent.mkdir(parents=True, exist_ok=True)
     name = f".{path.stem}.part{path.suffix}"

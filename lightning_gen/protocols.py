@@ -49,7 +49,7 @@ class Features(Protocol):
 
 
 @runtime_checkable
-class Judges(Protocol):
+class Discriminates(Protocol):
     """Tells real images from generated ones by a raw score."""
 
     @property
@@ -61,7 +61,7 @@ class Judges(Protocol):
 
 
 @runtime_checkable
-class Plays(Protocol):
+class HasPlayers(Protocol):
     """Is a game of several networks, each with gradients of its own.
 
     Attributes:
@@ -126,7 +126,7 @@ class Translates(Protocol):
 
 
 @runtime_checkable
-class Directed(Protocol):
+class HasDirections(Protocol):
     """Has a network for each direction in which it translates."""
 
     @property
@@ -134,14 +134,14 @@ class Directed(Protocol):
 
 
 @runtime_checkable
-class DrawsTranslations(Protocol):
-    """Keeps dropout on when it translates, if `noise` is set."""
+class HasDropoutAtTest(Protocol):
+    """Keeps dropout on when it translates, if `dropout_at_test` is set."""
 
-    noise: bool
+    dropout_at_test: bool
 
 
 @runtime_checkable
-class Demonstrates(Protocol):
+class Visualizes(Protocol):
     """Shows what it makes of a batch's images."""
 
     def demonstrate(self, batch: Any) -> Mapping[Direction, tuple[Images, ...]]:
@@ -150,7 +150,7 @@ class Demonstrates(Protocol):
 
 
 @runtime_checkable
-class TakesImages(Protocol):
+class HasInputSize(Protocol):
     """Takes images of some sizes only.
 
     Attributes:
@@ -163,7 +163,7 @@ class TakesImages(Protocol):
 
 
 @runtime_checkable
-class Averages(Protocol):
+class HasAverage(Protocol):
     """Holds a generator, and evaluates an average of it once `start_average` was called."""
 
     generator: nn.Module
@@ -175,7 +175,7 @@ class Averages(Protocol):
 
 
 @runtime_checkable
-class HasTarget(Protocol):
+class HasTargetChannels(Protocol):
     """Data of two domains; says how many channels the images of B have."""
 
     target_channels: int

@@ -16,7 +16,7 @@ def derive_seed(*key: int) -> int:
     return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
 
 
-def seed_noise(seed: int, device: torch.device) -> None:
+def seed_generators(seed: int, device: torch.device) -> None:
     """Seed torch's generators on the CPU and on one device, and on no other.
 
     `torch.manual_seed` also seeds devices that are not in use. Where there are none but torch was
@@ -31,7 +31,7 @@ def seed_noise(seed: int, device: torch.device) -> None:
 
 
 @contextmanager
-def evaluating(*networks: nn.Module) -> Iterator[None]:
+def eval_mode(*networks: nn.Module) -> Iterator[None]:
     """Run networks in eval mode without gradients, then give every submodule its mode back."""
     modes = {module: module.training for network in networks for module in network.modules()}
     for network in networks:
@@ -45,14 +45,16 @@ def evaluating(*networks: nn.Module) -> Iterator[None]:
 
 
 def keep_dropout(network: nn.Module, noise: bool = True) -> None:
-    """Let dropout go on in eval mode, or not; to be said within `evaluating` or `drawing`."""
+    """Let dropout go on in eval mode, or not; to be said within `eval_mode` or `drawing`."""
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.training = noise
 
 
 @contextmanager
-def drawing(model: nn.Module, device: torch.device, seed: int | None = None) -> Iterator[None]:
+def sampling_mode(
+    model: nn.Module, device: torch.device, seed: int | None = None
+) -> Iterator[None]:
     """Evaluate `model` with random numbers of its own, then put torch's random state back.
 
     Args:
@@ -63,8 +65,8 @@ def drawing(model: nn.Module, device: torch.device, seed: int | None = None) -> 
     """
     seed = derive_seed(torch.initial_seed(), next(_calls)) if seed is None else seed
     devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices), evaluating(model):
-        seed_noise(seed, device)
+    with torch.random.fork_rng(devices), eval_mode(model):
+        seed_generators(seed, device)
         yield
 
 

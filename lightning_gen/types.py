@@ -63,7 +63,7 @@ def to_pixels(x: Tensor, dtype: torch.dtype = torch.uint8) -> Tensor:
     return x.float().add(1).mul(white / 2).round().clamp(0, white).to(dtype)
 
 
-def in_colours(x: Images) -> Translations:
+def to_rgb(x: Images) -> Translations:
     """Images of any channels as a picture shows them: three, greys in each, the first of many."""
     return x[:, :3] if x.shape[1] > 2 else x[:, :1].expand(-1, 3, -1, -1)
 
@@ -78,17 +78,17 @@ def from_unit(p: Tensor) -> Tensor:
     return 2 * p - 1
 
 
-def in_float(x: Tensor) -> Tensor:
+def to_float32(x: Tensor) -> Tensor:
     """In float32, where mixed precision has made it less."""
     return x if x.dtype.itemsize >= 4 else x.float()
 
 
-def in_double(x: Tensor) -> Tensor:
+def to_float64(x: Tensor) -> Tensor:
     """In float64, on the CPU where the device, Apple's GPU, has none."""
     return (x.cpu() if x.device.type == "mps" else x).double()
 
 
-def unpack(batch: Any) -> tuple[Tensor, Tensor | None]:
+def unpack_batch(batch: Any) -> tuple[Tensor, Tensor | None]:
     """Images and labels of a batch in any of the usual forms; labels are None where it has none.
 
     Raises:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from lightning_gen.checkpoints import load_model
+from lightning_gen.images.reading import files_below, read_image
 from lightning_gen.metrics import classification_accuracy_score
-from lightning_gen.pictures import files_below, read_picture
 from lightning_gen.protocols import Translates
 from lightning_gen.types import Images, to_images, to_pixels
 
@@ -55,7 +55,7 @@ def digits(folder: Path) -> tuple[Images, Tensor]:
     """All digits of a folder in random order (n, 1, h, w), and their labels (n,)."""
     paths = list(map(Path, files_below(folder)))
     order = torch.randperm(len(paths), generator=torch.Generator().manual_seed(0)).tolist()
-    x = torch.stack([torch.tensor(read_picture(paths[i], 1)) for i in order])
+    x = torch.stack([torch.tensor(read_image(paths[i], 1)) for i in order])
     return to_images(x), torch.tensor([int(paths[i].name.split("_")[0]) for i in order])
 
 

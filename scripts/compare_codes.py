@@ -21,7 +21,7 @@ from lightning_gen import (
     DenoisingAutoencoder,
     MNISTDataModule,
 )
-from lightning_gen.datamodules.tensors import TensorImages
+from lightning_gen.datamodules.base import TensorImages
 from lightning_gen.networks import SigmoidEncoder, TransposedDecoder
 from lightning_gen.types import to_images
 
@@ -44,7 +44,7 @@ def main() -> None:
     noise = {"noise": "masking", "noise_factor": 0.25}
     for cls in (Autoencoder, DenoisingAutoencoder, ContractiveAutoencoder):
         seed_everything(args.seed, verbose=False)
-        settings: dict[str, Any] = {"loss": "bce", "weight_decay": 0.0, "mixture": 0}
+        settings: dict[str, Any] = {"loss": "bce", "weight_decay": 0.0, "mixture_components": 0}
         if cls is not ContractiveAutoencoder:  # whose own networks these are
             E = SigmoidEncoder(SHAPE, args.units)
             settings |= {"encoder": E, "decoder": TransposedDecoder(E, SHAPE)}

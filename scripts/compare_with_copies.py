@@ -17,7 +17,7 @@ from lightning_gen.checkpoints import load_model, read_checkpoint
 from lightning_gen.cli.sample import chosen_device
 from lightning_gen.datamodules import PairedImageDataModule, UnpairedImageDataModule
 from lightning_gen.errors import UserError
-from lightning_gen.models.translation import Likeness
+from lightning_gen.models.base.translation import PairedImageMetrics
 
 
 def main() -> None:
@@ -41,7 +41,10 @@ def main() -> None:
         raise SystemExit(str(error)) from error
     data.setup("test")
     print(f"| {len(data.test_dataloader())} batches | PSNR | SSIM | L1 |\n|---|---|---|---|")
-    for name, likeness in {"translated": Likeness(), "copied": Likeness()}.items():
+    for name, likeness in {
+        "translated": PairedImageMetrics(),
+        "copied": PairedImageMetrics(),
+    }.items():
         psnr = PeakSignalNoiseRatio(data_range=2.0).to(model.device)
         likeness.to(model.device)
         l1 = []

@@ -13,10 +13,10 @@ from torch.nn.functional import pad
 from torchvision.utils import make_grid
 
 from lightning_gen import DenoisingAutoencoder, DigitPairsDataModule, MNISTDataModule, Pix2Pix
-from lightning_gen.callbacks.figures import new_figure, save_figure
+from lightning_gen.callbacks.plots import new_figure, save_figure
 from lightning_gen.checkpoints import load_model
 from lightning_gen.protocols import Translates
-from lightning_gen.sampling import drawing
+from lightning_gen.sampling import sampling_mode
 from lightning_gen.types import Images, to_images, to_pixels
 
 N = 14  # images in a row
@@ -52,7 +52,7 @@ def row(model: Any) -> Images:
     elif isinstance(model, DenoisingAutoencoder):
         digits = MNISTDataModule("12k")
         digits.setup("test")
-        with drawing(model, model.device, seed=0):
+        with sampling_mode(model, model.device, seed=0):
             seen = model.corrupt(to_images(digits.test_set.pixels[: N // 2]))
         made = model.reconstruct(seen)
     else:

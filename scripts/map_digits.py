@@ -4,7 +4,7 @@ import argparse
 import time
 
 from lightning_gen import MNISTDataModule
-from lightning_gen.projection import knn_accuracy, project, trustworthiness
+from lightning_gen.callbacks.projection import knn_accuracy, project, trustworthiness
 from lightning_gen.types import to_images, to_unit
 
 

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from lightning_gen import MNISTDataModule
+from lightning_gen.inference.digit_metrics import Digits, distance_figures
 from lightning_gen.metrics import (
     classification_accuracy_score,
     load_digit_classifier,
     nearest_neighbour_error,
 )
-from lightning_gen.metrics.digit_figures import Digits, distance_figures
 from lightning_gen.types import to_images
 
 SHOWN = ("frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage")

@@ -20,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchvision.datasets import MNIST
 from torchvision.transforms import v2
 
-from lightning_gen.files import whole
+from lightning_gen.files import atomic_write
 from lightning_gen.metrics.digits import WEIGHTS, DigitClassifier
 from lightning_gen.types import to_images
 
@@ -60,7 +60,7 @@ def main() -> None:
         "accuracy_test": round(accuracy(judge, *test), 4),
         "torch": torch.__version__,
     }
-    with whole(args.out) as part:
+    with atomic_write(args.out) as part:
         save_file(
             state, part, {"training": json.dumps(facts)}
         )  # of one entry, so that bytes repeat

@@ -13,7 +13,7 @@ from lightning_gen.cli.runs import FOLDER_VARIABLE
 
 ROOT = Path(__file__).parents[1]
 DATA = ["--data", "MNISTDataModule", "--data.subset", "12k"]
-SMALL = ["--model.width", "2", "--model.latent_dim", "4"]
+SMALL = ["--model.base_channels", "2", "--model.latent_dim", "4"]
 BRIEF = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "3"]
 BRIEF += ["--trainer.limit_val_batches", "1", "--trainer.accelerator", "cpu"]
 FIT = ["fit", "--model", "DCGAN", *DATA, *SMALL, *BRIEF, "--trainer.log_every_n_steps", "1"]

@@ -38,15 +38,15 @@ def small_gan(**kwargs: Any) -> GAN:
         **{
             "image_shape": SHAPE,
             "latent_dim": 4,
-            "generator_widths": (16,),
-            "discriminator_widths": (16,),
+            "generator_hidden_dims": (16,),
+            "discriminator_hidden_dims": (16,),
         }
         | kwargs
     )
 
 
 def small_dcgan(**kwargs: Any) -> DCGAN:
-    return DCGAN(**{"image_shape": SHAPE, "latent_dim": 4, "width": 4} | kwargs)
+    return DCGAN(**{"image_shape": SHAPE, "latent_dim": 4, "base_channels": 4} | kwargs)
 
 
 MODELS = {"gan": small_gan, "dcgan": small_dcgan}

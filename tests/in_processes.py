@@ -37,8 +37,8 @@ def play(processes: int, out: Path, own_noise: bool = False, poison: bool = Fals
     model = cls(
         (1, 8, 8),
         latent_dim=4,
-        generator_widths=(16,),
-        discriminator_widths=(16,),
+        generator_hidden_dims=(16,),
+        discriminator_hidden_dims=(16,),
         dropout=0.0,
         optimizer="sgd",
         lr=0.1,
@@ -65,9 +65,9 @@ def translations(out: Path) -> dict[str, Any]:
     """Two processes: what CycleGAN's pools and the weights are, and the pools from a checkpoint."""
     seed_everything(0, verbose=False)
     a, b = torch.rand(2, 8, 3, 16, 16) * 2 - 1
-    small: dict[str, Any] = {"image_shape": (3, 16, 16), "width": 2, "layers": 1}
+    small: dict[str, Any] = {"image_shape": (3, 16, 16), "base_channels": 2, "num_layers": 1}
     result: dict[str, Any] = {}
-    for model in (CycleGAN(blocks=1, pool=2, **small), Pix2Pix(levels=3, **small)):
+    for model in (CycleGAN(num_blocks=1, pool_size=2, **small), Pix2Pix(num_downs=3, **small)):
         trainer = make_trainer(2, out, max_epochs=1)
         data = DataLoader(StackDataset(A=a, B=b), batch_size=2)
         trainer.fit(model, _shared(data, 2))

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from lightning_gen import GAN
 from lightning_gen.errors import ArgumentError, CheckpointError, DataError
-from lightning_gen.models.adversarial import AdversarialModel
+from lightning_gen.models.base.adversarial import AdversarialModel
 from lightning_gen.protocols import Encodes, Reconstructs, Samples, Translates
 from lightning_gen.sampling import derive_seed
 from tests.conftest import MODELS, SHAPE, images, loader, same, small_dcgan, small_gan, state
@@ -310,7 +310,7 @@ def test_validation_repeats_itself_and_does_not_disturb_training(fit: Fit) -> No
 
 def test_a_gan_finds_a_bright_constant_image(fit: Fit) -> None:
     x = (0.5 + 0.05 * torch.randn(512, *SHAPE)).clamp(-1, 1)
-    model = small_gan(lr=1e-3, dropout=0.0, discriminator_widths=(32,))
+    model = small_gan(lr=1e-3, dropout=0.0, discriminator_hidden_dims=(32,))
     assert abs(model.sample(256, seed=0).mean() - 0.5) > 0.3
     fit(model, loader(x, 64), max_epochs=40)
     assert abs(model.sample(256, seed=0).mean() - 0.5) < 0.1

@@ -24,14 +24,14 @@ from lightning_gen import (
 )
 from lightning_gen.checkpoints import load_model
 from lightning_gen.errors import ArgumentError, DataError, NotReadyError, UserError
-from lightning_gen.models.autoencoding import AutoencodingModel
-from lightning_gen.nonfinite import NonFiniteLossError
+from lightning_gen.models.base.autoencoding import AutoencodingModel
+from lightning_gen.models.base.nonfinite import NonFiniteLossError
 from lightning_gen.protocols import Encodes, Reconstructs, Samples
 from lightning_gen.types import to_unit
 from tests.conftest import SHAPE, images, loader, same, state
 
 Fit = Callable[..., Trainer]
-SMALL: dict[str, Any] = {"latent_dim": 3, "widths": (8,)}
+SMALL: dict[str, Any] = {"latent_dim": 3, "hidden_dims": (8,)}
 MODELS: dict[str, Callable[..., AutoencodingModel]] = {
     "ae": lambda **kw: Autoencoder(SHAPE, **SMALL | kw),
     "dae": lambda **kw: DenoisingAutoencoder(SHAPE, **SMALL | kw),
@@ -93,7 +93,7 @@ def test_a_checkpoint_alone_gives_the_model_back(fit: Fit, name: str, tmp_path: 
 def test_any_size_and_any_body(name: str, shape: tuple[int, int, int]) -> None:
     cls = type(MODELS[name]())
     for body in ("mlp", "conv"):
-        model = cls(shape, body=body, latent_dim=2)
+        model = cls(shape, architecture=body, latent_dim=2)
         labels = torch.zeros(2).long() if name == "cvae" else None
         x = torch.rand(2, *shape) * 2 - 1
         assert model.reconstruct(x, labels).shape == x.shape
@@ -145,7 +145,9 @@ def test_contraction_makes_codes_stiffer(fit: Fit, body: Any) -> None:
     norms = []
     for weight in (0.0, 10.0):
         seed_everything(0)
-        model = ContractiveAutoencoder(SHAPE, latent_dim=8, body=body, contraction=weight, lr=1e-2)
+        model = ContractiveAutoencoder(
+            SHAPE, latent_dim=8, architecture=body, contraction=weight, lr=1e-2
+        )
         fit(model, max_epochs=20)
         norms.append(model.jacobian_norm(images()).mean())
         in_closed_form = model.penalty(images()).sqrt()
@@ -164,7 +166,7 @@ def test_an_overcomplete_code_is_doubted_unless_something_regularises_it() -> No
 
 
 def test_a_mixture_of_codes_is_drawn_from(fit: Fit) -> None:
-    model = Autoencoder(SHAPE, mixture=2, **SMALL)
+    model = Autoencoder(SHAPE, mixture_components=2, **SMALL)
     with pytest.raises(NotReadyError, match="mixture"):
         model.sample(1)
     centres = torch.tensor([[-5.0, 0, 0], [5.0, 0, 0]])
@@ -193,10 +195,10 @@ def test_a_conditional_model_needs_labels(fit: Fit) -> None:
     ("name", "wrong"),
     [
         ("ae", {"latent_dim": 0}),
-        ("ae", {"widths": (8, 8), "body": "conv"}),
+        ("ae", {"hidden_dims": (8, 8), "architecture": "conv"}),
         ("ae", {"sparsity": -1.0}),
         ("dae", {"noise_factor": 1.5, "noise": "masking"}),
-        ("cae", {"jacobian": "closed_form", "body": "mlp"}),
+        ("cae", {"jacobian": "closed_form", "architecture": "mlp"}),
         ("vae", {"latent_dim": 0}),
         ("vae", {"beta": -1.0}),
         ("iwae", {"k": 0}),

@@ -10,7 +10,7 @@ from lightning import Trainer
 from lightning_gen import (
     GAN,
     VAE,
-    GameHealth,
+    GANMonitor,
     GeneratorEMA,
     ImageGrid,
     LatentPlot,
@@ -19,7 +19,7 @@ from lightning_gen import (
 from tests.conftest import SHAPE, images, loader, same, small_gan, state
 
 Fit = Callable[..., Trainer]
-CODERS: dict[str, Any] = {"latent_dim": 3, "widths": (8,)}
+CODERS: dict[str, Any] = {"latent_dim": 3, "hidden_dims": (8,)}
 
 
 def test_no_rampup_is_the_whole_halflife(fit: Fit) -> None:
@@ -56,7 +56,7 @@ def test_a_map_of_too_few_images_is_left_out(fit: Fit, tmp_path: Path) -> None:
 
 
 def test_callbacks_begin_anew_with_a_training(fit: Fit) -> None:
-    curves, health = LossCurves(), GameHealth()
+    curves, health = LossCurves(), GANMonitor()
     fit(small_gan(), callbacks=[curves, health])
     points = len(curves.curves["train/d/loss"])
     health.told.add("collapsed")

@@ -78,7 +78,7 @@ def test_the_quickstart_recipe_trains(capsys: Any) -> None:
     figures = json.loads(only("runs/*/*/evaluation.json").read_text())["samples"]
     for name, value in figures.items():
         assert re.search(rf"{re.escape(name)} +{value:.4g} ", told)
-    for name in ("val/d/adversarial", "health/diversity"):
+    for name in ("val/d/adversarial", "gan/diversity"):
         logged = [row[name] for row in csv.DictReader(only("runs/*/*/metrics.csv").open())]
         assert re.search(rf"{name} +{float([x for x in logged if x][-1]):.4g}\n", told)
 
@@ -87,7 +87,7 @@ def test_the_quickstart_recipe_trains(capsys: Any) -> None:
 def test_gan_trains_by_flags(flag: str, value: str, capsys: Any) -> None:
     args = ["fit", "--model", "GAN", *DATA, *BRIEF, f"--model.{flag}", value]
     args += ["--model.optimizer", "sgd"]
-    assert main([*args, "--model.generator_widths", "[8]"]) == 0
+    assert main([*args, "--model.generator_hidden_dims", "[8]"]) == 0
     assert "Trained for 3 batches" in capsys.readouterr().out
 
 

@@ -10,7 +10,7 @@ from torchvision.datasets import ImageFolder
 
 from lightning_gen.checkpoints import load_model
 from lightning_gen.cli import main
-from lightning_gen.latents import walk
+from lightning_gen.inference.latents import walk
 from tests.command_line import DATA, FIT, SMALL, only, trained
 
 pytestmark = pytest.mark.usefixtures("in_an_empty_folder")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lightning_gen import __version__, catalog
+from lightning_gen import __version__, registry
 from lightning_gen.cli import main
 from tests.command_line import ROOT, python
 
@@ -30,8 +30,8 @@ def test_questions_are_answered_in_a_second_and_without_torch(flag: str) -> None
 def test_list_shows_everything_with_a_line_each(capsys: Any) -> None:
     assert main(["list"]) == 0
     out = capsys.readouterr().out
-    for kind in catalog.KINDS:
-        for name, line in catalog.entries(kind).items():
+    for kind in registry.KINDS:
+        for name, line in registry.entries(kind).items():
             assert any(name in row and line in row for row in out.splitlines()), name
 
 
@@ -49,7 +49,7 @@ def test_a_pipe_that_closes_early_is_no_error() -> None:
     assert process.stderr.read() == b""
 
 
-@pytest.mark.parametrize("name", catalog.entries("models"))
+@pytest.mark.parametrize("name", registry.entries("models"))
 def test_the_help_of_a_model_can_be_read(name: str, capsys: Any) -> None:
     with pytest.raises(SystemExit):
         main(["fit", "--model.help", name])

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lightning_gen import MNISTDataModule, catalog
+from lightning_gen import MNISTDataModule
 from lightning_gen.checkpoints import load_model
 from lightning_gen.cli import main
 from tests.command_line import BRIEF, DATA, inside, only
@@ -16,7 +16,7 @@ from tests.command_line import BRIEF, DATA, inside, only
 pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 FEW = ["--trainer.limit_val_batches", "2", "--trainer.check_val_every_n_epoch", "1"]
 FEW += ["--grid.every_n_epochs", "1", "--latents.every_n_epochs", "1", "--latents.n", "30"]
-RECIPES = [name for name in catalog.entries("recipes") if "ae-" in name]
+RECIPES = [name for name in registry.entries("recipes") if "ae-" in name]
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "codes as text": (["encode", "flat", *DATA, "--out", "codes.txt"], ".npz"),
     "unknown data": (["encode", "flat", "--data", "MNISTDataModul"], "MNISTDataModule"),
     "latent_dim 0": (["fit", "--model", "VAE", *DATA, "--model.latent_dim", "0"], "--model.latent"),
-    "unknown body": (["fit", "--model", "VAE", *DATA, "--model.body", "cnn"], "body"),
+    "unknown body": (["fit", "--model", "VAE", *DATA, "--model.architecture", "cnn"], "body"),
     "classes": (
         ["fit", "--model", "ConditionalVAE", *DATA, "--model.num_classes", "3", *BRIEF],
         "--model.num_classes",

@@ -15,9 +15,9 @@ from lightning_gen import ConditionalGAN, ImageGrid, LatentPlot
 from lightning_gen.checkpoints import load_model
 from lightning_gen.cli.sample import sample
 from lightning_gen.errors import ArgumentError, DataError
+from lightning_gen.images.reading import read_image
 from lightning_gen.networks import ProjectionDiscriminator
-from lightning_gen.pictures import read_picture
-from lightning_gen.protocols import Conditional, Features, Judges, Samples
+from lightning_gen.protocols import Conditional, Discriminates, Features, Samples
 from lightning_gen.sampling import derive_seed
 from lightning_gen.types import to_pixels
 from tests.conftest import SHAPE, images, loader, same, state
@@ -25,27 +25,29 @@ from tests.conftest import SHAPE, images, loader, same, state
 Fit = Callable[..., Trainer]
 KINDS: dict[str, dict[str, Any]] = {
     "dcgan": {},
-    "mlp": {"body": "mlp"},
-    "embedded": {"embedding": 3},
+    "mlp": {"architecture": "mlp"},
+    "embedded": {"embedding_dim": 3},
     "projection": {"projection": True},
-    "mlp-projection": {"body": "mlp", "projection": True},
+    "mlp-projection": {"architecture": "mlp", "projection": True},
     "spectral": {"projection": True, "batch_norm": False, "spectral_norm": True},
-    "packed": {"pack": 2, "embedding": 3},
+    "packed": {"pack": 2, "embedding_dim": 3},
     "packed-projection": {"pack": 2, "projection": True, "minibatch_std": True},
 }
 ALL = pytest.mark.parametrize("kind", KINDS)
 
 
 def conditional(**kwargs: Any) -> ConditionalGAN:
-    small: dict[str, Any] = {"latent_dim": 4, "width": 4, "num_classes": 4}
-    widths: dict[str, Any] = {"generator_widths": (16,), "discriminator_widths": (16,)}
+    small: dict[str, Any] = {"latent_dim": 4, "base_channels": 4, "num_classes": 4}
+    widths: dict[str, Any] = {"generator_hidden_dims": (16,), "discriminator_hidden_dims": (16,)}
     return ConditionalGAN(SHAPE, **small | widths | kwargs)
 
 
 @ALL
 def test_it_trains_and_does_all_that_its_protocols_promise(fit: Fit, kind: str) -> None:
     model = conditional(**KINDS[kind])
-    assert all(isinstance(model, ability) for ability in (Conditional, Features, Judges, Samples))
+    assert all(
+        isinstance(model, ability) for ability in (Conditional, Features, Discriminates, Samples)
+    )
     before = state(model)
     fit(model, max_epochs=1, val=loader(), callbacks=[LatentPlot(n=16, method="pca")])
     moved = {name for name, value in state(model).items() if not torch.equal(value, before[name])}
@@ -85,9 +87,9 @@ def test_the_label_decides_what_is_drawn(fit: Fit) -> None:
         (1, 2, 2),
         num_classes=2,
         latent_dim=4,
-        body="mlp",
-        generator_widths=(32,),
-        discriminator_widths=(32,),
+        architecture="mlp",
+        generator_hidden_dims=(32,),
+        discriminator_hidden_dims=(32,),
         maxout=1,
         dropout=0.0,
         lr=2e-3,
@@ -113,7 +115,7 @@ def test_the_command_line_draws_all_classes_in_turn(fit: Fit, tmp_path: Path) ->
     sample(str(tmp_path / "a.ckpt"), 110, str(folder), "files", device="cpu")
     labels = torch.arange(100, 200) % 7
     expected = model.sample(100, derive_seed(0, 100), labels)[:10]
-    drawn = [read_picture(path, 1) for path in sorted(folder.iterdir())[100:]]
+    drawn = [read_image(path, 1) for path in sorted(folder.iterdir())[100:]]
     assert np.array_equal(drawn, to_pixels(expected))
 
 
@@ -135,4 +137,4 @@ def test_labels_and_networks_that_do_not_fit_are_named(fit: Fit) -> None:
     with pytest.raises(ArgumentError, match="generator"):
         conditional(generator=nn.Linear(4, 4))
     with pytest.raises(ArgumentError, match="embedding"):
-        conditional(embedding=-1)
+        conditional(embedding_dim=-1)

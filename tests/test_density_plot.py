@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from lightning_gen import GAN, ConditionalGAN, DensityPlot, GaussianMixtureDataModule, ImageGrid
 from lightning_gen.callbacks.density_plot import landscape, line, plane
 from lightning_gen.cli import main
+from lightning_gen.datamodules.mixtures import make_mixture
 from lightning_gen.errors import ArgumentError, NotReadyError
-from lightning_gen.mixtures import make_mixture
 from tests.command_line import only
 from tests.conftest import loader, same, small_gan, state
 from tests.test_callbacks import PictureLogger
@@ -51,7 +51,9 @@ def data(kind: Any = "1d", **kwargs: Any) -> GaussianMixtureDataModule:
 
 
 def point_gan(dimensions: int = 1) -> JudgingGAN:
-    return JudgingGAN((dimensions, 1, 1), 2, generator_widths=(8,), discriminator_widths=(8,))
+    return JudgingGAN(
+        (dimensions, 1, 1), 2, generator_hidden_dims=(8,), discriminator_hidden_dims=(8,)
+    )
 
 
 def plot(**kwargs: Any) -> DensityPlot:
@@ -126,7 +128,7 @@ def test_the_curves_are_what_they_are_said_to_be() -> None:
         (GAN((1, 1, 1), discriminator=nn.Sequential(nn.Flatten(0), nn.Identity())), True),  # (b,)
         (GAN((1, 1, 1), pack=2), False),
         (GAN((1, 1, 1), adversarial="hinge"), False),
-        (ConditionalGAN((1, 1, 1), 2, body="mlp"), False),
+        (ConditionalGAN((1, 1, 1), 2, architecture="mlp"), False),
     ],
 )
 def test_d_is_drawn_where_single_points_have_a_probability(model: Any, drawn: bool) -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import lightning_gen
-from lightning_gen import catalog
+from lightning_gen import registry
 from lightning_gen.cli import main
 from lightning_gen.networks import UNetGenerator, save_reference_weights
 from tests.command_line import ROOT, inside, move_into
@@ -58,7 +58,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with inside(folder):
         for command in ("fit --config quickstart", "fit --config vae-mnist"):
             assert main([*shlex.split(command), *BRIEF.split()]) == 0
-    save_reference_weights(UNetGenerator(1, 3, levels=5, width=1), folder / "latest_net_G.pth")
+    save_reference_weights(
+        UNetGenerator(1, 3, num_downs=5, base_channels=1), folder / "latest_net_G.pth"
+    )
     (folder / "pictures").mkdir()
     Image.new("L", (30, 20)).save(folder / "pictures" / "black.jpg")
     for place in ("pairs/train", "domains/trainA", "domains/trainB"):
@@ -90,9 +92,9 @@ def arguments(command: str, folder: Path) -> list[str]:
     trains = args[0] == "fit" and not any("help" in arg for arg in args)
     args += BRIEF.split() if trains or command.startswith("scripts/") else []
     args += ["--trainer.limit_test_batches", "2"] if args[0] == "test" else []
-    args += ["--model.width", "4"] if "--data.image_size 128" in command else []
+    args += ["--model.base_channels", "4"] if "--data.image_size 128" in command else []
     if "--config" in args:
-        recipe = catalog.recipe(args[args.index("--config") + 1]).read_text()
+        recipe = registry.recipe(args[args.index("--config") + 1]).read_text()
         if "MNISTDataModule" in recipe and "12k" not in recipe:  # nothing is downloaded here
             args += ["--data.subset", "12k"]
     return args

@@ -19,7 +19,7 @@ from lightning_gen import (
 from lightning_gen.cli import main
 from lightning_gen.cli.sample import draw
 from lightning_gen.errors import DataError
-from lightning_gen.evaluation import compare
+from lightning_gen.inference.evaluation import compare
 from lightning_gen.types import to_images
 from tests.command_line import BRIEF, DATA, FIT, trained
 
@@ -28,7 +28,7 @@ N = ["--n", "40"]
 CONDITIONAL = ["fit", "--model", "ConditionalVAE", *DATA, "--model.latent_dim", "4", *BRIEF]
 POINTS = ["fit", "--model", "GAN", "--data", "GaussianMixtureDataModule", "--data.kind", "grid"]
 POINTS += ["--data.n", "2000", *BRIEF]
-PLAIN = ["fit", "--model", "Autoencoder", *DATA, "--model.mixture", "0", *BRIEF]
+PLAIN = ["fit", "--model", "Autoencoder", *DATA, "--model.mixture_components", "0", *BRIEF]
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def test_classes_come_in_turn() -> None:
         def sample(self, n: int, seed: int | None = None, *labels: torch.Tensor) -> torch.Tensor:
             return labels[0].view(n, 1, 1, 1).expand(n, 1, 28, 28) / 10
 
-    model = Labelled((1, 28, 28), width=2)
+    model = Labelled((1, 28, 28), base_channels=2)
     drawn = torch.cat(list(draw(model, 250, 0)))[:, 0, 0, 0]
     assert torch.equal((10 * drawn).round().long(), torch.arange(250) % 7)
 

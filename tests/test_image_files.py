@@ -9,8 +9,8 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.functional import pil_to_tensor
 
+from lightning_gen.datamodules.crops import cut
 from lightning_gen.datamodules.image_files import read_image
-from lightning_gen.datamodules.squares import cut
 from tests.conftest import picture
 
 # Any file becomes bytes

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from lightning_gen import ImageFolderDataModule
 from lightning_gen.cli import main
+from lightning_gen.datamodules.crops import cut
 from lightning_gen.datamodules.image_files import find_images, read_image
-from lightning_gen.datamodules.squares import cut
 from tests.conftest import one_of_two, picture
 from tests.test_resume import agree, stopped
 
@@ -138,9 +138,9 @@ def test_flips_come_from_a_flag_of_their_own(root: str) -> None:
 
 SAME: dict[str, dict[str, Any]] = {
     "again": {},
-    "from files": {"memory": 0},
+    "from files": {"cache_mib": 0},
     "workers": {"num_workers": 2},
-    "workers from files": {"num_workers": 2, "memory": 0},
+    "workers from files": {"num_workers": 2, "cache_mib": 0},
 }
 
 
@@ -211,7 +211,7 @@ FIT += ["--trainer.accelerator", "cpu", "--trainer.log_every_n_steps", "1", "--d
 
 @pytest.mark.usefixtures("in_an_empty_folder")
 def test_one_command_trains_on_a_folder(root: str, capsys: Any) -> None:
-    small = ["--model", "DCGAN", "--model.width", "2", "--trainer.max_epochs", "1"]
+    small = ["--model", "DCGAN", "--model.base_channels", "2", "--trainer.max_epochs", "1"]
     assert main([*FIT, root, *small]) == 0
     (grid,) = Path.cwd().glob("runs/dcgan-imagefolder/*/images/samples/*.png")
     assert Image.open(grid).mode == "RGB"
@@ -220,8 +220,8 @@ def test_one_command_trains_on_a_folder(root: str, capsys: Any) -> None:
 @pytest.mark.usefixtures("in_an_empty_folder")
 def test_a_resumed_run_ends_as_the_unbroken_one(root: str, capsys: Any) -> None:
     run = [*FIT, root, "--data.crop", "random", "--data.flip", "true"]
-    run += ["--model", "GAN", "--model.generator_widths", "[8]", "--trainer.max_epochs", "3"]
-    run += ["--model.discriminator_widths", "[8]", "--checkpoint.every_n_train_steps", "4"]
+    run += ["--model", "GAN", "--model.generator_hidden_dims", "[8]", "--trainer.max_epochs", "3"]
+    run += ["--model.discriminator_hidden_dims", "[8]", "--checkpoint.every_n_train_steps", "4"]
     assert main([*run, "--trainer.default_root_dir", "unbroken"]) == 0
     run += ["--trainer.default_root_dir", "resumed"]
     stopped(run, 11)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from lightning_gen.datamodules.records import Files, Kept
+from lightning_gen.datamodules.image_cache import CachedImages, FileImages
 from lightning_gen.errors import ArgumentError, DataError
 from tests.conftest import picture
 from tests.test_image_folder import _root, epoch, module, write_one  # noqa: F401 -- a fixture
@@ -18,15 +18,17 @@ def test_images_are_kept_if_they_fit(tmp_path: Path) -> None:
     for k in range(11):
         write_one(tmp_path / f"{k}.png")
     size = {"image_size": 178, "batch_size": 2}  # 11 of 178 x 178 x 3 bytes are 0.997 MiB
-    assert isinstance(module(tmp_path, memory=1, **size).train_set.crops.source, Kept)
+    assert isinstance(module(tmp_path, cache_mib=1, **size).train_set.crops.source, CachedImages)
     write_one(tmp_path / "11.png")
-    with pytest.warns(UserWarning, match=r"12 images take more than memory=1 MiB.*--data.memory"):
-        assert isinstance(module(tmp_path, memory=1, **size).train_set.crops.source, Files)
+    with pytest.warns(
+        UserWarning, match=r"12 images take more than cache_mib=1 MiB.*--data.cache_mib"
+    ):
+        assert isinstance(module(tmp_path, cache_mib=1, **size).train_set.crops.source, FileImages)
 
 
 def test_a_file_that_vanishes_during_training_is_named(tmp_path: Path) -> None:
     write_one(tmp_path / "a.png")
-    data = module(tmp_path, batch_size=1, val_split=0, memory=0)
+    data = module(tmp_path, batch_size=1, val_split=0, cache_mib=0)
     (tmp_path / "a.png").unlink()
     with pytest.raises(DataError, match=r"a\.png"):
         epoch(data)
@@ -49,15 +51,15 @@ def damage(folder: Path, n: int = 8) -> Path:
 @pytest.mark.parametrize("memory", [0, 100])
 def test_unreadable_files_are_named(memory: int, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"2 of 10 files cannot be read") as error:
-        module(damage(tmp_path), memory=memory)
-    for part in ("cut.jpg: image file is truncated", "text.png: ", "--data.skip_unreadable true"):
+        module(damage(tmp_path), cache_mib=memory)
+    for part in ("cut.jpg: image file is truncated", "text.png: ", "--data.on_error true"):
         assert part in str(error.value)
 
 
 @pytest.mark.parametrize("memory", [0, 100])
 def test_unreadable_files_are_left_out_by_flag(memory: int, tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match=r"2 of 10 files .* left out:\n.*cut.jpg(?s:.*)text.png"):
-        data = module(damage(tmp_path), memory=memory, skip_unreadable=True, val_split=0)
+        data = module(damage(tmp_path), cache_mib=memory, on_error=True, val_split=0)
     (tmp_path / "cut.jpg").unlink()
     (tmp_path / "text.png").unlink()
     good = module(tmp_path, val_split=0)
@@ -98,7 +100,7 @@ def test_a_folder_without_images_is_named(key: str, tmp_path: Path) -> None:
     "wrong",
     [
         *({"batch_size": 0}, {"batch_size": 46}, {"image_size": 0}, {"val_split": 43}),
-        *({"channels": 2}, {"crop": "left"}, {"memory": -1}, {"val_split": -0.1}),
+        *({"channels": 2}, {"crop": "left"}, {"cache_mib": -1}, {"val_split": -0.1}),
     ],
     ids=str,
 )

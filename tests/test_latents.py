@@ -11,8 +11,8 @@ from lightning import Trainer, seed_everything
 from torchvision.io import decode_image
 
 from lightning_gen import VAE, LatentPlot
+from lightning_gen.callbacks.projection import knn_accuracy, project, trustworthiness
 from lightning_gen.errors import ArgumentError
-from lightning_gen.projection import knn_accuracy, project, trustworthiness
 from tests.conftest import SHAPE, images, loader, same, small_gan, state
 
 Fit = Callable[..., Trainer]
@@ -64,7 +64,7 @@ def test_without_opentsne_scikit_learn_takes_over(monkeypatch: pytest.MonkeyPatc
 
 
 def vae(**kwargs: Any) -> VAE:
-    return VAE(SHAPE, **{"latent_dim": 3, "widths": (8,)} | kwargs)
+    return VAE(SHAPE, **{"latent_dim": 3, "hidden_dims": (8,)} | kwargs)
 
 
 def test_training_is_bit_equal_with_and_without(fit: Fit, tmp_path: Path) -> None:

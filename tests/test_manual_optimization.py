@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lightning_gen import GAN
 from lightning_gen.errors import ArgumentError
-from lightning_gen.nonfinite import NonFiniteLossError
+from lightning_gen.models.base.nonfinite import NonFiniteLossError
 from tests.conftest import SHAPE, images, loader, same, small_dcgan, small_gan, state
 
 Fit = Callable[..., Trainer]
@@ -70,8 +70,8 @@ def test_accumulating_over_m_batches_is_one_batch_m_times_larger(fit: Fit, k: in
         model = FromImages(
             SHAPE,
             latent_dim=4,
-            generator_widths=(16,),
-            discriminator_widths=(16,),
+            generator_hidden_dims=(16,),
+            discriminator_hidden_dims=(16,),
             dropout=0.0,
             optimizer="sgd",
             lr=0.1,

@@ -11,7 +11,7 @@ from resource import RUSAGE_SELF, getrusage
 
 import torch
 
-from lightning_gen.memory import keep_freed_memory
+from lightning_gen.cli.memory import keep_freed_memory
 
 
 def faults() -> int:

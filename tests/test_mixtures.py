@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 from lightning_gen import GaussianMixtureDataModule, StackedMNISTDataModule
+from lightning_gen.datamodules.mixtures import DEFAULTS, GaussianMixture, make_mixture
 from lightning_gen.errors import ArgumentError
-from lightning_gen.mixtures import DEFAULTS, GaussianMixture, make_mixture
 from lightning_gen.protocols import HasDensity
 from tests.conftest import small_dcgan, small_gan
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from lightning_gen import ModeCoverage
+from lightning_gen.datamodules.mixtures import Kind, make_mixture
 from lightning_gen.errors import ArgumentError, DataError
-from lightning_gen.mixtures import Kind, make_mixture
 
 
 def figures(metric: ModeCoverage) -> dict[str, float]:

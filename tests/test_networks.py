@@ -55,7 +55,7 @@ def test_channels_double_inwards_up_to_eight_times() -> None:
 
 @pytest.mark.parametrize("hidden", [0, 64])
 def test_a_hidden_layer_sees_whether_parts_go_together(hidden: int) -> None:
-    D = DCGANDiscriminator((1, 28, 28), 8, batch_norm=False, hidden=hidden).double()
+    D = DCGANDiscriminator((1, 28, 28), 8, batch_norm=False, hidden_dim=hidden).double()
     x = torch.randn(1, 1, 28, 28, dtype=torch.double)
     left, right = torch.zeros_like(x), torch.zeros_like(x)
     left[..., :4], right[..., -4:] = 5, 5

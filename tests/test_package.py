@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import lightning_gen
-from lightning_gen import catalog
+from lightning_gen import registry
 from tests.command_line import ROOT
 
 PACKAGE = Path(lightning_gen.__path__[0])  # below ROOT, or where a wheel was installed
@@ -79,12 +79,12 @@ def test_the_user_s_folders_are_the_package_s() -> None:
 
 
 def test_the_catalog_lists_what_can_be_imported() -> None:
-    names = [n for kind in catalog.CLASSES for n in catalog.entries(kind)]
+    names = [n for kind in registry.CLASSES for n in registry.entries(kind)]
     assert sorted(lightning_gen.__all__) == sorted(names)
     for name in names:
         assert getattr(lightning_gen, name).__name__ == name
-    for kind in catalog.KINDS:
-        assert all(line.endswith(".") for line in catalog.entries(kind).values()), kind
+    for kind in registry.KINDS:
+        assert all(line.endswith(".") for line in registry.entries(kind).values()), kind
 
 
 def test_importing_the_package_imports_no_torch() -> None:
@@ -162,7 +162,7 @@ def test_the_wheel_works_away_from_the_checkout(installed: Path, tmp_path: Path)
     code = """
 import json, lightning_gen
 from lightning_gen import DCGAN, MNISTDataModule
-from lightning_gen.catalog import recipe
+from lightning_gen.registry import recipe
 data = MNISTDataModule("12k")
 data.setup("fit")
 model = DCGAN(data.image_shape)

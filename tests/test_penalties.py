@@ -13,7 +13,7 @@ from torch.nn.utils.parametrizations import _SpectralNorm
 from lightning_gen import GAN, GaussianMixtureDataModule
 from lightning_gen.errors import ArgumentError
 from lightning_gen.losses import ADVERSARIAL_LOSSES, gradient_penalty, squared_gradient
-from lightning_gen.networks import MinibatchStd, augment, clip_weights, normalise_spectrally, pack
+from lightning_gen.networks import MinibatchStd, apply_spectral_norm, augment, clip_weights, pack
 from tests.conftest import SHAPE, images, same, small_dcgan, small_gan, state
 
 Fit = Callable[..., Trainer]
@@ -135,8 +135,8 @@ def test_a_resting_d_keeps_its_power_iteration(fit: Fit) -> None:
         Watched(
             SHAPE,
             latent_dim=4,
-            generator_widths=(8,),
-            discriminator_widths=(8,),
+            generator_hidden_dims=(8,),
+            discriminator_hidden_dims=(8,),
             spectral_norm=True,
         ),
         max_epochs=1,
@@ -193,7 +193,11 @@ def test_instance_noise_falls_to_nothing(fit: Fit) -> None:
                 return super().judge(x, c)
 
     model = Watched(
-        SHAPE, latent_dim=4, generator_widths=(8,), discriminator_widths=(8,), instance_noise=0.2
+        SHAPE,
+        latent_dim=4,
+        generator_hidden_dims=(8,),
+        discriminator_hidden_dims=(8,),
+        instance_noise=0.2,
     )
     fit(model, max_epochs=2)
     expected = [0.2 * (1 - batch / 8) for batch in range(8) for _ in range(2)]
@@ -241,7 +245,7 @@ def test_augmentations_change_every_image_and_pass_gradients(kind: Any) -> None:
         ({"r1": -1.0}, "r1"),
         ({"pack": 0}, "pack"),
         ({"dropout": 1.5}, "dropout"),
-        ({"discriminator_widths": (0,)}, "discriminator_widths"),
+        ({"discriminator_hidden_dims": (0,)}, "discriminator_hidden_dims"),
         ({"instance_noise": -0.1}, "instance_noise"),
     ],
 )
@@ -260,7 +264,7 @@ def test_doubtful_settings_are_warned_of() -> None:
 def test_spectral_normalisation_finds_transposed_layers_too() -> None:
     D = nn.Sequential(nn.ConvTranspose2d(1, 2, 3), nn.Flatten(), nn.LazyLinear(1))
     D(images())
-    normalise_spectrally(D)
+    apply_spectral_norm(D)
     assert sum(name.endswith("original") for name in D.state_dict()) == 2
 
 
@@ -286,8 +290,8 @@ def test_every_loss_and_cure_trains_the_ring(fit: Fit, name: str, precision: str
     model = GAN(
         data.image_shape,
         latent_dim=2,
-        generator_widths=(32, 32),
-        discriminator_widths=(32, 32),
+        generator_hidden_dims=(32, 32),
+        discriminator_hidden_dims=(32, 32),
         maxout=1,
         dropout=0.0,
         lr=5e-3,

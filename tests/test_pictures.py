@@ -13,7 +13,7 @@ from PIL import Image
 
 from lightning_gen.datamodules.image_files import read_image
 from lightning_gen.errors import DataError
-from lightning_gen.pictures import files_below, is_picture, read_picture
+from lightning_gen.images.reading import files_below, is_readable, read_image
 from lightning_gen.types import to_images, to_pixels
 from tests.conftest import picture
 from tests.test_image_files import BACK, FORMATS
@@ -49,7 +49,7 @@ def test_bytes_are_pil_s(key: str, tmp_path: Path) -> None:
     own = "L" if mode in ("1", "L", "LA") else "RGB"
     for channels, target in ((None, own), (1, "L"), (3, "RGB")):
         expected = np.atleast_3d(np.asarray(image.convert(own).convert(target))).transpose(2, 0, 1)
-        pixels = read_picture(tmp_path / name, channels)
+        pixels = read_image(tmp_path / name, channels)
         assert pixels.dtype == np.uint8
         assert pixels.shape == expected.shape
         assert np.abs(pixels.astype(int) - expected).max() <= tolerance
@@ -59,10 +59,10 @@ def test_bytes_are_pil_s(key: str, tmp_path: Path) -> None:
 def test_png_of_16_bits_keeps_them(channels: int, tmp_path: Path) -> None:
     pixels = deep(channels)
     write_png(tmp_path / "a.png", pixels)
-    read = read_picture(tmp_path / "a.png", channels)
+    read = read_image(tmp_path / "a.png", channels)
     assert read.dtype == np.uint16
     assert (read == pixels).all()
-    assert len(read_picture(tmp_path / "a.png")) == (1 if channels < 3 else 3)  # no opacity
+    assert len(read_image(tmp_path / "a.png")) == (1 if channels < 3 else 3)  # no opacity
 
 
 TIFFS: dict[str, dict[str, Any]] = {
@@ -88,21 +88,21 @@ def test_tiff_keeps_depth_and_channels(key: str, channels: int, dtype: Any, tmp_
         flags["planarconfig"] = "separate" if separate else "contig"
     array = pixels if separate else pixels.transpose(1, 2, 0)
     tifffile.imwrite(tmp_path / "a.tif", array, **flags)
-    read = read_picture(tmp_path / "a.tif")
+    read = read_image(tmp_path / "a.tif")
     assert read.dtype == dtype
     assert np.array_equal(read, pixels)
 
 
 def test_pages_of_one_channel_are_channels(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", deep(7), photometric="minisblack")
-    assert (read_picture(tmp_path / "a.tif") == deep(7)).all()
+    assert (read_image(tmp_path / "a.tif") == deep(7)).all()
 
 
 def test_the_first_of_several_pages_in_colours_is_read(tmp_path: Path) -> None:
     for pixels in (deep(6), deep(6).astype(np.uint8)):
         pages = pixels.reshape(2, 3, 5, 7).transpose(0, 2, 3, 1)
         tifffile.imwrite(tmp_path / "a.tif", pages, photometric="rgb")
-        assert (read_picture(tmp_path / "a.tif") == pixels[:3]).all()
+        assert (read_image(tmp_path / "a.tif") == pixels[:3]).all()
 
 
 @pytest.mark.parametrize("orientation", BACK)
@@ -124,7 +124,7 @@ def test_pictures_of_any_depth_are_turned_upright(
         tifffile.imwrite(tmp_path / name, turned.transpose(1, 2, 0).astype(depth), **flags)
     else:
         upright.transpose(BACK[orientation]).save(tmp_path / name, exif=exif)
-    assert np.array_equal(read_picture(tmp_path / name), expected)
+    assert np.array_equal(read_image(tmp_path / name), expected)
 
 
 # Channels
@@ -133,12 +133,12 @@ def test_pictures_of_any_depth_are_turned_upright(
 def test_opacity_is_a_channel_where_it_is_asked_for(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 4), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    assert (read_picture(tmp_path / "a.png", 4) == pixels.transpose(2, 0, 1)).all()
+    assert (read_image(tmp_path / "a.png", 4) == pixels.transpose(2, 0, 1)).all()
     white = read_image(str(tmp_path / "a.png"), 6, 3).astype(int)
-    assert np.abs(read_picture(tmp_path / "a.png") - white).max() <= 1
-    assert np.abs(read_picture(tmp_path / "a.png", 3) - white).max() <= 1
+    assert np.abs(read_image(tmp_path / "a.png") - white).max() <= 1
+    assert np.abs(read_image(tmp_path / "a.png", 3) - white).max() <= 1
     Image.fromarray(pixels[..., :3]).save(tmp_path / "b.png")
-    opaque = read_picture(tmp_path / "b.png", 4)
+    opaque = read_image(tmp_path / "b.png", 4)
     assert (opaque[:3] == pixels[..., :3].transpose(2, 0, 1)).all()
     assert (opaque[3] == 255).all()
 
@@ -148,7 +148,7 @@ def test_deep_pixels_on_white_are_a_blend(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", pixels)
     c, a = pixels[:3] / 65535, pixels[3:] / 65535
     expected = (c * a + 1 - a) * 65535
-    assert np.abs(read_picture(tmp_path / "a.png") - expected).max() <= 0.5001
+    assert np.abs(read_image(tmp_path / "a.png") - expected).max() <= 0.5001
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -156,8 +156,8 @@ def test_greys_and_colours_become_each_other(channels: int, tmp_path: Path) -> N
     grey, colours = deep(1), deep(3)
     np.save(tmp_path / "grey.npy", grey)
     np.save(tmp_path / "colours.npy", colours)
-    of_grey = read_picture(tmp_path / "grey.npy", channels)
-    of_colours = read_picture(tmp_path / "colours.npy", channels)
+    of_grey = read_image(tmp_path / "grey.npy", channels)
+    of_colours = read_image(tmp_path / "colours.npy", channels)
     luma = np.tensordot([0.299, 0.587, 0.114], colours.astype(float), 1)
     assert of_grey.shape == of_colours.shape == (channels, 5, 7)
     assert (of_grey[: channels if channels % 2 else channels - 1] == grey).all()
@@ -177,7 +177,7 @@ def test_greys_and_colours_become_each_other(channels: int, tmp_path: Path) -> N
 def test_arrays_keep_their_range(dtype: str, tmp_path: Path) -> None:
     array = (np.arange(7 * 9 * 8).reshape(7, 9, 8) % 2).astype(dtype)
     np.save(tmp_path / "a.npy", array)
-    pixels = read_picture(tmp_path / "a.npy")
+    pixels = read_image(tmp_path / "a.npy")
     kind = "uint8" if dtype == "bool" else "float32" if "float" in dtype else "uint16"
     assert pixels.dtype == ("uint8" if dtype == "uint8" else kind)
     assert (pixels == array * (255 if dtype == "bool" else 1)).all()
@@ -194,7 +194,7 @@ def test_an_array_s_channels_are_its_shorter_axis(tmp_path: Path) -> None:
         ((7, 5, 3), 7, (7, 5, 3)),
     ):
         np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8))
-        assert read_picture(tmp_path / "a.npy", channels).shape == expected
+        assert read_image(tmp_path / "a.npy", channels).shape == expected
 
 
 # What is wrong with a file
@@ -222,7 +222,7 @@ def test_a_file_that_cannot_be_read_is_named(name: str, tmp_path: Path) -> None:
     elif content is not None:
         np.save(tmp_path / name, content)
     with pytest.raises(DataError, match=f"{name}: .*{message}"):
-        read_picture(tmp_path / name)
+        read_image(tmp_path / name)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -232,7 +232,7 @@ def test_integers_without_a_range_are_refused(dtype: Any, channels: int, tmp_pat
     kind = "rgb" if channels == 3 else "minisblack"
     tifffile.imwrite(tmp_path / "a.tif", array.squeeze(), photometric=kind)
     with pytest.raises(DataError, match=f"must be uint8, uint16 or float, but are {array.dtype}"):
-        read_picture(tmp_path / "a.tif")
+        read_image(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("pages", [1, 2])
@@ -240,14 +240,14 @@ def test_integers_without_a_range_are_refused(dtype: Any, channels: int, tmp_pat
 def test_white_may_be_zero(dtype: Any, pages: int, tmp_path: Path) -> None:
     zeros = np.zeros((pages, 9, 8), dtype)
     tifffile.imwrite(tmp_path / "a.tif", zeros, photometric="miniswhite")
-    assert (read_picture(tmp_path / "a.tif") == np.iinfo(dtype).max).all()
+    assert (read_image(tmp_path / "a.tif") == np.iinfo(dtype).max).all()
 
 
 def test_white_may_be_zero_beside_opacity(tmp_path: Path) -> None:
     array = np.full((9, 8, 2), 65535, np.uint16)  # black, and opaque
     flags = {"photometric": "miniswhite", "extrasamples": ["unassalpha"], "planarconfig": "contig"}
     tifffile.imwrite(tmp_path / "a.tif", array, **flags)
-    assert not read_picture(tmp_path / "a.tif").any()
+    assert not read_image(tmp_path / "a.tif").any()
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif", "deep.png", "bands.tif"])
@@ -261,14 +261,14 @@ def test_a_file_cut_short_is_named(name: str, tmp_path: Path) -> None:
         Image.fromarray(deep(3, (50, 50)).astype(np.uint8).transpose(1, 2, 0)).save(path)
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(DataError, match=name):
-        read_picture(path)
+        read_image(path)
 
 
 @pytest.mark.parametrize(("own", "other"), [(7, 3), (7, 6), (3, 7), (1, 5)])
 def test_other_channels_are_refused(own: int, other: int, tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", deep(own, (9, 8)))
     with pytest.raises(DataError, match=f"a.npy: it has {own} channels, not {other}"):
-        read_picture(tmp_path / "a.npy", other)
+        read_image(tmp_path / "a.npy", other)
 
 
 # Depth
@@ -297,7 +297,7 @@ def test_pictures_are_found_by_their_names(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     found = [str(Path(path).relative_to(tmp_path)) for path in files_below(tmp_path)]
     assert found == ["a.npy", "b/c.TIF", "d.jpeg"]
-    assert not is_picture(".npy")
+    assert not is_readable(".npy")
 
 
 def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:

@@ -2,12 +2,12 @@
 
 import pytest
 
-from lightning_gen import catalog
+from lightning_gen import registry
 from lightning_gen.cli import main
 from tests.command_line import BRIEF, only
 
 pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
-GAMES = [name for name in catalog.entries("recipes") if "ae-" not in name]
+GAMES = [name for name in registry.entries("recipes") if "ae-" not in name]
 PICTURES = {
     "ring": "density",
     "grid": "density",

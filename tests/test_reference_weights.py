@@ -91,7 +91,7 @@ def test_half_precision_is_read_as_single(tmp_path: Path) -> None:
 def changed(**entries: Any) -> dict[str, Tensor]:
     """The weights of a ResNet with 9 blocks, less those that are None, and others."""
     given = {name.replace("__", "."): tensor for name, tensor in entries.items()}
-    state = ResNetGenerator(width=2).state_dict() | given
+    state = ResNetGenerator(base_channels=2).state_dict() | given
     return {name: tensor for name, tensor in state.items() if tensor is not None}
 
 
@@ -119,7 +119,7 @@ UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "a block too few": (
         lambda path: torch.save(changed(model__12__conv_block__1__weight=None), path),
-        r"like ResNetGenerator\(in_channels=3, out_channels=3, blocks=9, .*norm='instance'\), "
+        r"like ResNetGenerator\(in_channels=3, out_channels=3, num_blocks=9, .*norm='instance'\), "
         "but lacks model.12.conv_block.1.weight$",
     ),
     "more": (
@@ -138,7 +138,8 @@ UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "no norm at all": (
         lambda path: torch.save(
-            {k: v for k, v in UNetGenerator(width=1).state_dict().items() if v.ndim == 4}, path
+            {k: v for k, v in UNetGenerator(base_channels=1).state_dict().items() if v.ndim == 4},
+            path,
         ),
         r"but lacks model.model.0.bias, .* and 13 more$",
     ),

@@ -21,7 +21,7 @@ from tests.command_line import ROOT
 pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 RUN = [
     *("fit", "--model", "GAN", "--data", "MNISTDataModule", "--data.subset", "12k"),
-    *("--model.generator_widths", "[16]", "--model.discriminator_widths", "[16]"),
+    *("--model.generator_hidden_dims", "[16]", "--model.discriminator_hidden_dims", "[16]"),
     *("--model.schedule", "cosine", "--model.k", "2", "--ema.halflife", "1000"),
     *("--trainer.accelerator", "cpu", "--trainer.limit_train_batches", "12"),
     *("--trainer.max_epochs", "3", "--trainer.log_every_n_steps", "2"),

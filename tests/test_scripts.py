@@ -54,7 +54,7 @@ def test_copies_are_as_far_from_the_truth_as_their_pixels(
         for i in range(2):  # the first is its own translation
             half = np.random.default_rng(i).integers(0, 255, (16, 16, 3), np.uint8)
             Image.fromarray(np.hstack([half, half + i])).save(tmp_path / part / f"{i}.png")
-    model = Pix2Pix((3, 16, 16), levels=3, width=4, layers=1)
+    model = Pix2Pix((3, 16, 16), num_downs=3, base_channels=4, num_layers=1)
     data = PairedImageDataModule(str(tmp_path), image_size=16, load_size=16)
     fit(model, data, max_epochs=1).save_checkpoint(tmp_path / "a.ckpt")
     monkeypatch.setattr(sys, "argv", ["", str(tmp_path / "a.ckpt")])
@@ -67,12 +67,14 @@ def test_copies_are_as_far_from_the_truth_as_their_pixels(
 
 
 def test_a_row_shows_samples_or_what_was_seen_beside_what_was_made() -> None:
-    gan = DCGAN((1, 28, 28), width=4)
+    gan = DCGAN((1, 28, 28), base_channels=4)
     assert torch.equal(draw_zoo.row(gan), gan.sample(draw_zoo.N, seed=0))
-    denoiser = DenoisingAutoencoder((1, 28, 28), noise_factor=0.0, widths=(8,), width=4)
+    denoiser = DenoisingAutoencoder(
+        (1, 28, 28), noise_factor=0.0, hidden_dims=(8,), base_channels=4
+    )
     seen, made = draw_zoo.row(denoiser)[0::2], draw_zoo.row(denoiser)[1::2]
     assert torch.allclose(made, denoiser.reconstruct(seen))
-    translator = CycleGAN((3, 32, 32), blocks=1, width=4)
+    translator = CycleGAN((3, 32, 32), num_blocks=1, base_channels=4)
     plain, inked = draw_zoo.row(translator)[0::2], draw_zoo.row(translator)[1::2]
     assert torch.allclose(inked, translator.translate(plain), atol=1e-6)
     assert len(plain) == draw_zoo.N // 2
@@ -81,7 +83,7 @@ def test_a_row_shows_samples_or_what_was_seen_beside_what_was_made() -> None:
 def test_the_picture_has_a_row_for_each_checkpoint(
     tmp_path: Path, fit: Callable[..., Trainer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fit(DCGAN((1, 16, 16), width=4), max_epochs=1).save_checkpoint(tmp_path / "a.ckpt")
+    fit(DCGAN((1, 16, 16), base_channels=4), max_epochs=1).save_checkpoint(tmp_path / "a.ckpt")
     heights = []
     for n in (1, 2):
         out = tmp_path / f"{n}.png"

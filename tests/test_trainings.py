@@ -30,7 +30,7 @@ from lightning_gen.networks import DCGANDiscriminator
 from tests.conftest import SHAPE, images, loader, same, small_dcgan, small_gan, state
 
 Fit = Callable[..., Trainer]
-CODERS: dict[str, Any] = {"latent_dim": 3, "widths": (8,)}
+CODERS: dict[str, Any] = {"latent_dim": 3, "hidden_dims": (8,)}
 
 
 class Counts(Callback):
@@ -157,7 +157,7 @@ def test_models_and_networks_in_eval_mode_are_trained_all_the_same(
     fit: Fit, tmp_path: Path
 ) -> None:
     own = DCGANDiscriminator(SHAPE, 4).eval()
-    assert DCGAN(SHAPE, width=4, discriminator=own).discriminator.training
+    assert DCGAN(SHAPE, base_channels=4, discriminator=own).discriminator.training
     encoder = nn.Sequential(nn.Flatten(), nn.Linear(256, 3), nn.BatchNorm1d(3)).eval()
     assert Autoencoder(SHAPE, encoder=encoder, **CODERS).encoder.training
     fit(small_dcgan(), callbacks=[GeneratorEMA()]).save_checkpoint(tmp_path / "a.ckpt")
@@ -174,7 +174,7 @@ def test_autoencoders_are_clipped_under_mixed_precision(fit: Fit) -> None:
 
 
 def test_the_contraction_is_measured_on_its_own(fit: Fit) -> None:
-    model = ContractiveAutoencoder(SHAPE, latent_dim=80, body="mlp", widths=(16,))
+    model = ContractiveAutoencoder(SHAPE, latent_dim=80, architecture="mlp", hidden_dims=(16,))
     trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False)
     (figures,) = trainer.test(model, loader(), verbose=False)
     assert figures["test/squared_jacobian_norm"] > 0
@@ -182,14 +182,14 @@ def test_the_contraction_is_measured_on_its_own(fit: Fit) -> None:
 
 @pytest.mark.parametrize("label", [-1, 10])
 def test_a_label_beyond_the_classes_is_named(fit: Fit, label: int) -> None:
-    model = ConditionalGAN(SHAPE, body="mlp")
+    model = ConditionalGAN(SHAPE, architecture="mlp")
     data = DataLoader(TensorDataset(images(8), torch.full((8,), label)), batch_size=8)
     with pytest.raises(ArgumentError, match=rf"num_classes is 10, but .* the label {label}"):
         fit(model, data)
 
 
 def test_sides_that_cannot_be_halved_begin_at_the_mean_image_too(fit: Fit) -> None:
-    model = VAE((1, 4, 4), body="conv", lr=0.0, **CODERS)
+    model = VAE((1, 4, 4), architecture="conv", lr=0.0, **CODERS)
     x = images(shape=(1, 4, 4))
     fit(model, loader(x, 32), max_steps=1)
     bias = model.decoder.layers[-1].bias.unflatten(0, (1, 4, 4))
@@ -198,6 +198,6 @@ def test_sides_that_cannot_be_halved_begin_at_the_mean_image_too(fit: Fit) -> No
 
 @pytest.mark.parametrize("model", [Pix2Pix, CycleGAN])
 def test_translations_can_be_pickled(model: Any) -> None:
-    kwargs = {"levels": 4} if model is Pix2Pix else {"blocks": 1}
-    made = model(image_shape=(3, 16, 16), width=2, layers=1, **kwargs)
+    kwargs = {"num_downs": 4} if model is Pix2Pix else {"num_blocks": 1}
+    made = model(image_shape=(3, 16, 16), base_channels=2, num_layers=1, **kwargs)
     assert same(state(made), state(pickle.loads(pickle.dumps(made))))  # noqa: S301

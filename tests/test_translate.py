@@ -13,14 +13,14 @@ from PIL import Image
 from torch import Tensor
 
 from lightning_gen.cli import main
+from lightning_gen.images.reading import read_image
+from lightning_gen.images.writing import write_image
 from lightning_gen.networks import (
     ResNetGenerator,
     load_reference_weights,
     save_reference_weights,
 )
-from lightning_gen.pictures import read_picture
 from lightning_gen.types import to_images, to_pixels
-from lightning_gen.writing import write_picture
 
 pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
@@ -37,7 +37,7 @@ def generator(name: str = "G.pth", channels: int = 3) -> ResNetGenerator:
 def save(name: str, channels: int, h: int, w: int, dtype: Any = np.uint8) -> np.ndarray:
     white = np.iinfo(dtype).max
     pixels = np.random.default_rng(0).integers(0, white, (channels, h, w), dtype)
-    write_picture(pixels, Path(name))
+    write_image(pixels, Path(name))
     return pixels
 
 
@@ -65,7 +65,7 @@ def test_a_folder_of_many_kinds_keeps_names_sizes_and_depths() -> None:
     outputs = {str(p.relative_to("out")): p for p in Path("out").rglob("*") if p.is_file()}
     assert outputs.keys() == kinds.keys()
     for name, pixels in inputs.items():
-        output = read_picture(outputs[name], 3)
+        output = read_image(outputs[name], 3)
         assert (output.shape, output.dtype) == (pixels.shape, pixels.dtype), name
         if all(side % 4 == 0 and side >= 16 for side in pixels.shape[1:]):
             assert np.array_equal(output, translated(network, pixels)), name
@@ -83,8 +83,8 @@ def test_greys_and_jpeg_become_what_the_network_takes() -> None:
     assert main(["translate", "G.pth", "grey.png"]) == 0
     assert main(["translate", "G.pth", "in.jpg"]) == 0
     for source, output in (("grey.png", "grey.png"), ("in.jpg", "in.png")):
-        expected = translated(network, read_picture(source, 3))
-        assert np.array_equal(read_picture(f"translated/{output}", 3), expected)
+        expected = translated(network, read_image(source, 3))
+        assert np.array_equal(read_image(f"translated/{output}", 3), expected)
 
 
 def test_large_pictures_go_through_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ def test_large_pictures_go_through_in_tiles(monkeypatch: pytest.MonkeyPatch) -> 
     assert main(["translate", "G.pth", "in.png", "--tile", "64"]) == 0
     assert max(sides) == 64
     assert len(sides) > 8
-    assert read_picture("translated/in.png").shape == (3, 50, 300)
+    assert read_image("translated/in.png").shape == (3, 50, 300)
 
 
 def test_nothing_is_overwritten_without_force(capsys: Any) -> None:
@@ -114,7 +114,7 @@ def test_nothing_is_overwritten_without_force(capsys: Any) -> None:
     assert "out/b.png exists" in capsys.readouterr().err
     assert [p.name for p in Path("out").iterdir()] == ["b.png"]  # and nothing was computed
     assert main(["translate", "G.pth", "in", "--out", "out", "--force", "true"]) == 0
-    assert read_picture("out/b.png").shape == (3, 16, 16)
+    assert read_image("out/b.png").shape == (3, 16, 16)
     before = Path("in/a.png").read_bytes()
     assert main(["translate", "G.pth", "in/a.png", "--out", "in", "--force", "true"]) == 2
     assert "the pictures themselves" in capsys.readouterr().err
@@ -193,7 +193,7 @@ def test_the_page_holds_all_that_it_shows() -> None:
     pictures = [Image.open(BytesIO(b64decode(s.removeprefix(prefix)))) for s in page.sources]
     assert [p.size for p in pictures] == [(20, 16)] * 3 + [(512, 14)] * 3 + [(40, 1)] * 3
     for picture, path in zip(pictures[:3], ["in/a.png", "out/a.png", "wanted/a.tif"], strict=True):
-        assert np.array_equal(np.asarray(picture).transpose(2, 0, 1), read_picture(path))
+        assert np.array_equal(np.asarray(picture).transpose(2, 0, 1), read_image(path))
     assert {"Input", "Output", "Target", *names} <= set(page.shown)
 
 

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from lightning_gen import Pix2Pix
 from lightning_gen.cli import main
+from lightning_gen.images.reading import read_image
 from lightning_gen.networks import (
     PatchDiscriminator,
     UNetGenerator,
     save_reference_weights,
 )
-from lightning_gen.pictures import read_picture
 from lightning_gen.types import Direction
 from tests.conftest import small_gan
 from tests.test_translate import generator, save
@@ -43,7 +43,7 @@ class TwoWays(Inverts):
 
     @property
     def translators(self) -> dict[Direction, torch.nn.Module]:
-        return {"BtoA": UNetGenerator(1, 1, levels=5, width=1)}
+        return {"BtoA": UNetGenerator(1, 1, num_downs=5, base_channels=1)}
 
 
 def checkpoint(model: LightningModule) -> list[str]:
@@ -59,7 +59,7 @@ def test_a_model_translates_in_the_direction_that_is_asked_for(direction: str | 
     flags = ["--direction", direction] if direction else []
     own = checkpoint(Inverts())
     assert main(["translate", own[0], "in.png", *own[1:], *flags]) == 0
-    output = read_picture("translated/in.png").astype(float)
+    output = read_image("translated/in.png").astype(float)
     expected = pixels / 2 + 63.75 if direction == "BtoA" else 255.0 - pixels
     assert np.abs(output - expected).max() <= 0.5
 
@@ -71,7 +71,7 @@ def test_a_model_says_which_directions_it_has(capsys: Any) -> None:
     assert main([*command, "--direction", "AtoB"]) == 2
     assert "own.ckpt translates BtoA only" in capsys.readouterr().err
     assert main(command) == 0
-    assert len(read_picture("translated/in.png")) == 1  # its network takes greys
+    assert len(read_image("translated/in.png")) == 1  # its network takes greys
 
 
 def test_noise_follows_from_the_seed() -> None:
@@ -86,7 +86,7 @@ def test_noise_follows_from_the_seed() -> None:
 
 @pytest.mark.parametrize("published", [True, False])
 def test_dropout_goes_on_if_it_is_asked_for(published: bool, capsys: Any) -> None:
-    network = UNetGenerator(levels=6, width=2)
+    network = UNetGenerator(num_downs=6, base_channels=2)
     for parameter in network.parameters():
         parameter.data.normal_(0, 0.3)
     save("in.png", 3, 64, 64, np.uint16)
@@ -94,7 +94,7 @@ def test_dropout_goes_on_if_it_is_asked_for(published: bool, capsys: Any) -> Non
         save_reference_weights(network, "G.pth")
         command = ["translate", "G.pth", "in.png"]
     else:
-        model = Pix2Pix((3, 64, 64), levels=6, width=2, noise=True)
+        model = Pix2Pix((3, 64, 64), num_downs=6, base_channels=2, noise=True)
         model.generator.load_state_dict(network.state_dict())
         own = checkpoint(model)
         command = ["translate", own[0], "in.png", "--model", "lightning_gen.models.Pix2Pix"]
@@ -103,19 +103,19 @@ def test_dropout_goes_on_if_it_is_asked_for(published: bool, capsys: Any) -> Non
         assert main([*command, "--noise", noise, "--force", "true"]) == 0
         mode = "with dropout on" if noise == "true" else "with dropout off"
         assert f"Translating {mode}." in capsys.readouterr().out
-        outputs.append(read_picture("translated/in.png"))
+        outputs.append(read_image("translated/in.png"))
     assert np.array_equal(outputs[1], outputs[2])
     assert not np.array_equal(outputs[0], outputs[1])
     assert main([*command, "--force", "true"]) == 0
-    assert np.array_equal(read_picture("translated/in.png"), outputs[0 if published else 1])
+    assert np.array_equal(read_image("translated/in.png"), outputs[0 if published else 1])
 
 
 def test_pairs_of_any_channels_and_sizes_are_trained_on_and_predicted(capsys: Any) -> None:
     for split, side in (("train", 16), ("train", 24), ("test", 16), ("test", 24)):
         save(f"pairs/{split}A/{side}.npy", 7, 16, side, np.uint16)
         save(f"pairs/{split}B/{side}.npy", 1, 16, side, np.uint16)
-    flags = ["--model", "Pix2Pix", "--model.levels", "3", "--model.width", "2"]
-    flags += ["--model.layers", "1", "--data", "PairedImageDataModule", "--data.root", "pairs"]
+    flags = ["--model", "Pix2Pix", "--model.num_downs", "3", "--model.base_channels", "2"]
+    flags += ["--model.num_layers", "1", "--data", "PairedImageDataModule", "--data.root", "pairs"]
     flags += ["--data.image_size", "16", "--data.preprocess", "none"]
     flags += ["--trainer.max_epochs", "1", "--trainer.accelerator", "cpu"]
     assert main(["fit", *flags]) == 0
@@ -161,7 +161,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
 def test_what_cannot_be_is_said_shortly(key: str, capsys: Any) -> None:
     args, words = WRONG[key]
     generator()
-    save_reference_weights(PatchDiscriminator(width=1), "D.pth")
+    save_reference_weights(PatchDiscriminator(base_channels=1), "D.pth")
     Path("empty").mkdir()
     save("in.png", 3, 16, 16)
     save("once/a.png", 3, 16, 16)
@@ -183,7 +183,7 @@ def test_weights_are_told_from_checkpoints_by_what_they_hold() -> None:
     Path("own.ckpt").rename("own.pth")
     assert main(["translate", "G.pt", "in.png"]) == 0
     assert main(["translate", "own.pth", *own[1:], "in.png", "--out", "inverted"]) == 0
-    assert (read_picture("inverted/in.png") == 255 - read_picture("in.png")).all()
+    assert (read_image("inverted/in.png") == 255 - read_image("in.png")).all()
 
 
 def test_an_interruption_is_no_error(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
@@ -192,7 +192,7 @@ def test_an_interruption_is_no_error(monkeypatch: pytest.MonkeyPatch, capsys: An
 
     generator()
     save("in.png", 3, 16, 16)
-    monkeypatch.setattr("lightning_gen.cli.translate.write_picture", interrupt)
+    monkeypatch.setattr("lightning_gen.cli.translate.write_image", interrupt)
     assert main(["translate", "G.pth", "in.png"]) == 130
     assert capsys.readouterr().err.endswith("interrupted\n")
 

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, StackDataset
 
 from lightning_gen import CycleGAN, Pix2Pix
 from lightning_gen.errors import ArgumentError
-from lightning_gen.translator import Translator
+from lightning_gen.inference.translator import Translator
 from tests.conftest import images, same, state
 
 SHAPE = (3, 16, 16)
@@ -20,11 +20,15 @@ Fit = Callable[..., Trainer]
 
 
 def pix2pix(**kwargs: Any) -> Pix2Pix:
-    return Pix2Pix(**{"image_shape": SHAPE, "levels": 3, "width": 4, "layers": 1} | kwargs)
+    return Pix2Pix(
+        **{"image_shape": SHAPE, "num_downs": 3, "base_channels": 4, "num_layers": 1} | kwargs
+    )
 
 
 def cyclegan(**kwargs: Any) -> CycleGAN:
-    return CycleGAN(**{"image_shape": SHAPE, "blocks": 1, "width": 4, "layers": 1} | kwargs)
+    return CycleGAN(
+        **{"image_shape": SHAPE, "num_blocks": 1, "base_channels": 4, "num_layers": 1} | kwargs
+    )
 
 
 def noisy(**kwargs: Any) -> Pix2Pix:
@@ -51,7 +55,7 @@ def translate(model: Any) -> Tensor:
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 def test_a_resumed_training_equals_an_unbroken_one(make: Any, fit: Fit, tmp_path: Any) -> None:
-    settings = {"pool": 3} if make is cyclegan else {}
+    settings = {"pool_size": 3} if make is cyclegan else {}
     whole, first, second = (make(**settings) for _ in range(3))
     first.load_state_dict(whole.state_dict())
     fit(whole, pairs(), max_epochs=4)
@@ -82,7 +86,7 @@ def test_a_loaded_model_translates_as_the_saved_one(make: Any, fit: Fit, tmp_pat
 
 
 def test_cyclegan_translates_both_ways() -> None:
-    model, x = cyclegan(target_channels=1, identity=0), images(2, SHAPE)
+    model, x = cyclegan(target_channels=1, lambda_identity=0), images(2, SHAPE)
     there = model.translate(x)
     assert there.shape == (2, 1, 16, 16)
     assert model.translate(there, "BtoA").shape == (2, *SHAPE)
@@ -91,7 +95,7 @@ def test_cyclegan_translates_both_ways() -> None:
 
 def test_domains_of_other_channels_are_trained_on(fit: Fit) -> None:
     data = pairs(2, batch_size=1, channels=(3, 1))
-    model = cyclegan(target_channels=1, identity=0, pool=1)
+    model = cyclegan(target_channels=1, lambda_identity=0, pool_size=1)
     assert fit(model, data, val=data, max_epochs=1).global_step == 2
 
 
@@ -104,7 +108,7 @@ def test_pix2pix_translates_in_the_direction_of_its_training() -> None:
 
 def test_noise_makes_translations_differ_but_for_the_same_seed() -> None:
     x = images(1, (3, 64, 64))
-    kwargs: dict[str, Any] = {"image_shape": (3, 64, 64), "levels": 6}
+    kwargs: dict[str, Any] = {"image_shape": (3, 64, 64), "num_downs": 6}
     plain, noisy = pix2pix(**kwargs), pix2pix(noise=True, **kwargs)
     assert torch.equal(plain.translate(x), plain.translate(x))
     assert not torch.equal(noisy.translate(x), noisy.translate(x))
@@ -117,7 +121,7 @@ def test_noise_makes_translations_differ_but_for_the_same_seed() -> None:
 
 
 def test_a_picture_is_translated_alike_wherever_it_comes() -> None:
-    model = pix2pix(image_shape=(3, 64, 64), levels=6, noise=True)
+    model = pix2pix(image_shape=(3, 64, 64), num_downs=6, noise=True)
     translate, x = Translator(model, model.translate, model.generator), images(1, (3, 64, 64))[0]
     assert torch.equal(translate(x), translate(x))
     assert not torch.equal(translate(x), translate(x, seed=1))

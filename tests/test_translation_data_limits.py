@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lightning_gen.cli import main
-from lightning_gen.datamodules.records import Files, Kept
+from lightning_gen.datamodules.image_cache import CachedImages, FileImages
 from lightning_gen.errors import ArgumentError, DataError
 from tests.conftest import picture
 from tests.two_domains import LAYOUTS, _root, lay_out, paired, unpaired, write, write_pair  # noqa: F401 -- a fixture
@@ -18,23 +18,23 @@ from tests.two_domains import LAYOUTS, _root, lay_out, paired, unpaired, write, 
 def test_pairs_are_kept_if_they_fit(tmp_path: Path) -> None:
     for k in range(5):
         write_pair(k, tmp_path / "train" / f"{k}.png", (180, 180))
-    size: dict[str, Any] = {"image_size": 180, "load_size": 180, "val_split": 0, "memory": 1}
+    size: dict[str, Any] = {"image_size": 180, "load_size": 180, "val_split": 0, "cache_mib": 1}
     kept = paired(tmp_path, **size)  # 5 of 2 x 180 x 180 x 3 bytes are 0.93 MiB
-    assert isinstance(kept.train_set.crops.source, Kept)
+    assert isinstance(kept.train_set.crops.source, CachedImages)
     write_pair(6, tmp_path / "train" / "6.png", (180, 180))
-    with pytest.warns(UserWarning, match=r"6 images take more than memory=1 MiB"):
+    with pytest.warns(UserWarning, match=r"6 images take more than cache_mib=1 MiB"):
         data = paired(tmp_path, **size)
-    assert isinstance(data.train_set.crops.source, Files)
+    assert isinstance(data.train_set.crops.source, FileImages)
 
 
 def test_all_splits_share_the_memory(tmp_path: Path) -> None:
     for k in range(3):
         write_pair(k, tmp_path / "train" / f"{k}.png", (180, 180))
         write_pair(k, tmp_path / "val" / f"{k}.png", (180, 180))
-    with pytest.warns(UserWarning, match=r"3 images take more than memory=1 MiB"):
-        data = paired(tmp_path, image_size=180, load_size=180, batch_size=1, memory=1)
-    assert isinstance(data.train_set.crops.source, Kept)
-    assert isinstance(data.val_set.crops.source, Files)
+    with pytest.warns(UserWarning, match=r"3 images take more than cache_mib=1 MiB"):
+        data = paired(tmp_path, image_size=180, load_size=180, batch_size=1, cache_mib=1)
+    assert isinstance(data.train_set.crops.source, CachedImages)
+    assert isinstance(data.val_set.crops.source, FileImages)
 
 
 # What is wrong with pictures
@@ -53,7 +53,7 @@ def broken(folder: Path) -> Path:
 
 @pytest.mark.parametrize("memory", [0, 100])
 def test_wrong_files_raise_or_are_listed(memory: int, tmp_path: Path) -> None:
-    kwargs: dict[str, Any] = {"memory": memory, "val_split": 0}
+    kwargs: dict[str, Any] = {"cache_mib": memory, "val_split": 0}
     with pytest.raises(DataError, match=r"2 of 6(?s:.*)on_error skip") as error:
         paired(broken(tmp_path), **kwargs)
     for part in ("cut.jpg: image file is truncated", "odd.png: A|B is 47 pixels wide"):
@@ -162,7 +162,7 @@ def test_missing_folders_of_domains_are_named(root: Path) -> None:
         *({"batch_size": 0}, {"batch_size": 21}, {"image_size": 0}, {"load_size": 15}),
         {"load_size": 15, "preprocess": "scale_width_and_crop"},
         *({"preprocess": "shrink"}, {"channels_a": 0}, {"channels_b": -1}, {"val_split": -0.1}),
-        *({"memory": -1}, {"on_error": "warn"}, {"name": "mnist"}, {"seed": -1}),
+        *({"cache_mib": -1}, {"on_error": "warn"}, {"name": "mnist"}, {"seed": -1}),
     ],
     ids=str,
 )

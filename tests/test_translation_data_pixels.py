@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from lightning_gen import PairedImageDataModule
-from lightning_gen.datamodules.resizing import Resizing, resize
 from lightning_gen.errors import ArgumentError, DataError
+from lightning_gen.images.resizing import Resizing, resize
 from tests.conftest import picture
 from tests.two_domains import LAYOUTS, _domains, _make, _root, lay_out, paired, unpaired, write  # noqa: F401 -- fixtures
 

@@ -19,13 +19,13 @@ from lightning_gen.networks.translation import require_norm
 PUBLISHED: list[tuple[Callable[[], nn.Module], int, int]] = [  # parameters, entries
     (UNetGenerator, 54_413_955, 82),
     (lambda: UNetGenerator(norm="instance"), 54_409_603, 32),
-    (lambda: UNetGenerator(levels=7), 41_828_995, 70),
+    (lambda: UNetGenerator(num_downs=7), 41_828_995, 70),
     (ResNetGenerator, 11_378_179, 48),
-    (lambda: ResNetGenerator(blocks=6), 7_837_699, 36),
+    (lambda: ResNetGenerator(num_blocks=6), 7_837_699, 36),
     (lambda: ResNetGenerator(norm="batch", dropout=True), 11_383_427, 140),
     (lambda: PatchDiscriminator(3, norm="instance"), 2_764_737, 10),
     (PatchDiscriminator, 2_768_705, 22),
-    (lambda: PatchDiscriminator(layers=0), 9_024, 9),
+    (lambda: PatchDiscriminator(num_layers=0), 9_024, 9),
 ]
 
 
@@ -42,7 +42,7 @@ def test_sizes_are_the_published_ones(number: int) -> None:
 def test_only_the_middle_levels_of_a_unet_drop(dropout: bool) -> None:
     counts = []
     for levels in (4, 5, 7, 8):
-        network = UNetGenerator(levels=levels, width=1, dropout=dropout)
+        network = UNetGenerator(num_downs=levels, base_channels=1, dropout=dropout)
         drops = {name for name, m in network.named_modules() if isinstance(m, nn.Dropout)}
         deepest = [f"model.model.1.model{'.3.model' * n}.7" for n in range(3, levels - 2)]
         assert drops == (set(deepest) if dropout else set())
@@ -75,7 +75,10 @@ def test_a_condition_stands_before_the_image() -> None:
 
 @pytest.mark.parametrize("norm", ["batch", "instance"])
 def test_they_start_from_the_published_distribution(norm: Norm) -> None:
-    for network in (UNetGenerator(levels=5, width=8, norm=norm), PatchDiscriminator(norm=norm)):
+    for network in (
+        UNetGenerator(num_downs=5, base_channels=8, norm=norm),
+        PatchDiscriminator(norm=norm),
+    ):
         for module in network.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and module.weight.numel() > 3000:
                 assert module.weight.std().item() == pytest.approx(0.02, rel=0.1)
@@ -110,10 +113,10 @@ def test_sides_that_do_not_fit_are_told_what_does(
 @pytest.mark.parametrize(
     ("make", "argument"),
     [
-        (lambda: UNetGenerator(levels=1), "levels"),
-        (lambda: ResNetGenerator(blocks=0), "blocks"),
-        (lambda: ResNetGenerator(width=0), "width"),
-        (lambda: PatchDiscriminator(layers=-1), "layers"),
+        (lambda: UNetGenerator(num_downs=1), "levels"),
+        (lambda: ResNetGenerator(num_blocks=0), "blocks"),
+        (lambda: ResNetGenerator(base_channels=0), "width"),
+        (lambda: PatchDiscriminator(num_layers=-1), "layers"),
         (lambda: require_norm("none"), "norm"),
     ],
 )

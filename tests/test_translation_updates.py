@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, l1_loss, mse_loss
 from torch.optim import SGD, Adam
 
+from lightning_gen.models.base.optimization import OptimizerSettings
 from lightning_gen.networks import ImagePool
-from lightning_gen.optimization import OptimizerSettings
 from tests.conftest import images
 from tests.test_translation import MODELS, SHAPE, Fit, cyclegan, pairs, pix2pix
 
@@ -217,7 +217,7 @@ def test_a_pool_from_a_checkpoint_goes_on_where_the_training_is() -> None:
 
 
 def test_models_of_one_checkpoint_have_pools_of_their_own() -> None:
-    first, second = (cyclegan(pool=2) for _ in range(2))
+    first, second = (cyclegan(pool_size=2) for _ in range(2))
     first.pools[0].exchange(images(2, SHAPE))
     checkpoint: dict[str, Any] = {"state_dict": first.state_dict()}
     first.on_save_checkpoint(checkpoint)

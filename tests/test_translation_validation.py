@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, StackDataset
 from lightning_gen import Pix2Pix
 from lightning_gen.checkpoints import load_model
 from lightning_gen.errors import ArgumentError, CheckpointError, DataError
-from lightning_gen.models.translation import Likeness
+from lightning_gen.models.base.translation import PairedImageMetrics
 from lightning_gen.networks import UNetGenerator
 from tests.conftest import images, same, state
 from tests.test_translation import MODELS, SHAPE, Fit, cyclegan, pairs, pix2pix
@@ -27,7 +27,7 @@ def test_pix2pix_measures_pixels_and_cyclegan_what_comes_back(fit: Fit) -> None:
 
 
 def test_cyclegan_measures_translations_where_pairs_are_true(fit: Fit) -> None:
-    model = cyclegan(generator_ab=Roll(), pairs=True)
+    model = cyclegan(generator_ab=Roll(), paired_validation=True)
     metrics = fit(model, pairs(), val=pairs(), max_epochs=1).callback_metrics
     assert metrics["val/l1_b"] == 0
     assert metrics["val/ssim_b"] == pytest.approx(1)
@@ -43,7 +43,7 @@ def test_perfect_translations_have_no_error(fit: Fit) -> None:
 
 def test_likeness_is_that_of_intensities() -> None:
     white, black = torch.ones(1, 3, 16, 16), -torch.ones(1, 3, 16, 16)
-    likeness = Likeness()
+    likeness = PairedImageMetrics()
     l1 = likeness(white, black)["l1"]
     assert l1 == 2
     assert likeness.psnr.compute() == 0
@@ -63,7 +63,7 @@ def test_colours_of_pairs_are_not_mixed() -> None:
 
 
 def test_a_checkpoint_of_an_own_generator_asks_for_it(fit: Fit, tmp_path: Path) -> None:
-    model = Pix2Pix((3, 20, 20), width=2, layers=1, generator=Roll())
+    model = Pix2Pix((3, 20, 20), base_channels=2, num_layers=1, generator=Roll())
     data = DataLoader(StackDataset(*images(2, SHAPE).new_zeros(2, 2, 3, 20, 20)), batch_size=1)
     fit(model, data, max_epochs=1).save_checkpoint(tmp_path / "a.ckpt")
     with pytest.raises(CheckpointError, match=r"networks of your own, pass them to Pix2Pix\.load"):
@@ -87,7 +87,7 @@ def test_sizes_and_networks_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ArgumentError, match="generator must map"):
         pix2pix(generator=nn.Conv2d(3, 1, 1))
     with pytest.raises(ArgumentError, match="generator_ba fails"):
-        cyclegan(target_channels=1, identity=0, generator_ba=nn.Conv2d(3, 3, 1))
+        cyclegan(target_channels=1, lambda_identity=0, generator_ba=nn.Conv2d(3, 3, 1))
     with pytest.raises(ArgumentError, match="discriminator_b must give a score"):
         cyclegan(discriminator_b=nn.Flatten(0))
     with pytest.raises(ArgumentError, match="identity must be 0"):
@@ -106,7 +106,7 @@ def test_the_default_networks_are_tried_on_the_image_s_size() -> None:
         cyclegan(image_shape=(3, 30, 32))
     for make in MODELS.values():
         with pytest.raises(ArgumentError, match="image_shape .* at least 24"):
-            make(layers=3)
+            make(num_layers=3)
     random = torch.get_rng_state()
     model = pix2pix()
     torch.set_rng_state(random)

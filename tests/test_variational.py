@@ -147,7 +147,7 @@ def test_the_likelihood_does_not_depend_on_the_memory_bound() -> None:
     model = ConditionalVAE(SHAPE, num_classes=4, **SMALL)
     x, labels = images(5), torch.tensor([0, 1, 2, 3, 0])
     wide = model.log_likelihood(x, labels, samples=3000)
-    tight = model.log_likelihood(x, labels, samples=3000, memory=1)
+    tight = model.log_likelihood(x, labels, samples=3000, max_memory_mib=1)
     assert wide.shape == (5,)
     assert torch.allclose(wide, tight, atol=0.5)  # other noise, the same estimate
 

@@ -1,7 +1,7 @@
 """Callbacks for any LightningModule that satisfies the protocols."""
 
 from lightning_gen.callbacks.density_plot import DensityPlot
-from lightning_gen.callbacks.game_health import GameHealth
+from lightning_gen.callbacks.gan_monitor import GANMonitor
 from lightning_gen.callbacks.generator_ema import GeneratorEMA
 from lightning_gen.callbacks.image_grid import ImageGrid
 from lightning_gen.callbacks.latent_plot import LatentPlot
@@ -10,7 +10,7 @@ from lightning_gen.callbacks.progress import Progress
 from lightning_gen.callbacks.run_checkpoint import RunCheckpoint
 
 __all__ = [
-    "GameHealth",
+    "GANMonitor",
     "DensityPlot",
     "GeneratorEMA",
     "ImageGrid",

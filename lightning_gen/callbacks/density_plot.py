@@ -9,12 +9,12 @@ from lightning import LightningModule, Trainer
 from PIL import Image
 from torch import Tensor
 
-from lightning_gen.callbacks.draws import Draws, file_name, show
-from lightning_gen.callbacks.figures import new_figure, save_figure
+from lightning_gen.callbacks.periodic import PeriodicCallback, file_name, show
+from lightning_gen.callbacks.plots import new_figure, save_figure
 from lightning_gen.errors import NotReadyError, require_at_least
-from lightning_gen.files import whole
-from lightning_gen.protocols import HasDensity, Judges, Samples, classes_of
-from lightning_gen.sampling import drawing
+from lightning_gen.files import atomic_write
+from lightning_gen.protocols import Discriminates, HasDensity, Samples, classes_of
+from lightning_gen.sampling import sampling_mode
 from lightning_gen.types import Images
 
 BINS = 100  # of the histogram of one dimension
@@ -22,7 +22,7 @@ SIDE = 500  # points of the plane's grid along a side
 FRAME, LAST_FRAME = 150, 2000  # milliseconds in the animation
 
 
-class DensityPlot(Draws):
+class DensityPlot(PeriodicCallback):
     """Draws generated points against the data's density, frame by frame, and animates the frames.
 
     Points are images (d, 1, 1) of a data module that knows their density. In one dimension, as in
@@ -81,7 +81,7 @@ class DensityPlot(Draws):
         if data.image_shape not in ((1, 1, 1), (2, 1, 1)) or not isinstance(model, Samples):
             return
         batches = trainer.fit_loop.total_batch_idx + 1
-        with suppress(NotReadyError), drawing(model, model.device, self.seed):
+        with suppress(NotReadyError), sampling_mode(model, model.device, self.seed):
             x = model.sample(self.samples, seed=self.seed).float().cpu()
             if data.image_shape[0] == 1:
                 figure = line(data, x, model, model.device)
@@ -102,13 +102,13 @@ class DensityPlot(Draws):
             return
         frames = (Image.open(path).convert("RGB") for path in paths)  # read one by one
         times = [FRAME] * (len(paths) - 1) + [LAST_FRAME]
-        with whole(folder / "density.gif") as path:
+        with atomic_write(folder / "density.gif") as path:
             next(frames).save(path, save_all=True, append_images=frames, duration=times, loop=0)
 
 
 def answers_of(model: object, x: Images) -> Tensor | None:
     """D(x) (b,), if the model has one for single points without labels."""
-    if classes_of(model) or not isinstance(model, Judges) or not model.scores_are_logits:
+    if classes_of(model) or not isinstance(model, Discriminates) or not model.scores_are_logits:
         return None
     scores = model.score(x)
     one_each = len(scores) == len(x)  # packs of points have no place on the axis

@@ -12,11 +12,11 @@ from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.data import extract_batch_size
 
 from lightning_gen.errors import require_at_least
-from lightning_gen.protocols import Averages
+from lightning_gen.protocols import HasAverage
 
 
 class GeneratorEMA(Callback):
-    """Averages the generator, and only it; samples and validation then come from the average.
+    """HasAverage the generator, and only it; samples and validation then come from the average.
 
     The half-life is counted in images, so that it means the same at every batch size, number of
     processes and k. At first it is a share of the images seen so far, so that the average does
@@ -39,7 +39,7 @@ class GeneratorEMA(Callback):
         """Add the average to the model, before its weights move to a device or are restored."""
         if stage != "fit" or not self.halflife:
             return
-        if isinstance(pl_module, Averages):
+        if isinstance(pl_module, HasAverage):
             pl_module.start_average()
         else:
             name = type(pl_module).__name__
@@ -50,7 +50,7 @@ class GeneratorEMA(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Move the average towards the generator by as much as the batch's images weigh."""
-        if not self.halflife or not isinstance(pl_module, Averages) or pl_module.average is None:
+        if not self.halflife or not isinstance(pl_module, HasAverage) or pl_module.average is None:
             return
         images = extract_batch_size(batch) * trainer.world_size
         seen = images * (trainer.fit_loop.total_batch_idx + 1)

@@ -10,24 +10,24 @@ from lightning.pytorch.utilities.data import extract_batch_size
 from torch import Tensor
 from torchvision.utils import make_grid, save_image
 
-from lightning_gen.callbacks.draws import Draws, file_name, show
+from lightning_gen.callbacks.periodic import PeriodicCallback, file_name, show
 from lightning_gen.errors import NotReadyError, require_at_least
-from lightning_gen.files import whole
+from lightning_gen.files import atomic_write
 from lightning_gen.protocols import (
     Corrupts,
-    Demonstrates,
     Reconstructs,
     Samples,
+    Visualizes,
     classes_of,
     labels_for,
 )
-from lightning_gen.sampling import drawing
-from lightning_gen.types import Images, Labels, in_colours, to_pixels, unpack
+from lightning_gen.sampling import sampling_mode
+from lightning_gen.types import Images, Labels, to_pixels, to_rgb, unpack_batch
 
 ROWS = 20  # classes up to which a grid shows all of them
 
 
-class ImageGrid(Draws):
+class ImageGrid(PeriodicCallback):
     """Draws the same latents, or the same validation images, again and again as training goes on.
 
     Each ability of the model gives a grid: `samples`, a class in each row of a conditional model;
@@ -76,7 +76,7 @@ class ImageGrid(Draws):
         """Keep the first validation images for the abilities that need some."""
         if not trainer.is_global_zero:
             return
-        if isinstance(pl_module, Demonstrates):
+        if isinstance(pl_module, Visualizes):
             self.batches = self.batches if batch_idx else []
             if sum(map(extract_batch_size, self.batches)) < self.n:
                 self.batches.append(batch)
@@ -85,7 +85,7 @@ class ImageGrid(Draws):
         if batch_idx == 0:
             self.x = self.labels = None
         if self.x is None or len(self.x) < self.n:
-            x, labels = unpack(batch)
+            x, labels = unpack_batch(batch)
             self.x = x[: self.n] if self.x is None else torch.cat([self.x, x])[: self.n]
             if labels is not None:
                 seen = [] if self.labels is None else [self.labels]
@@ -96,12 +96,12 @@ class ImageGrid(Draws):
         if not trainer.is_global_zero or self.folder is None:
             return
         batches = trainer.fit_loop.total_batch_idx + 1
-        with drawing(model, model.device, self.seed):
+        with sampling_mode(model, model.device, self.seed):
             for ability, images, columns in self.grids(model):
                 if images.shape[2:] == (1, 1):
                     continue  # points, which `DensityPlot` draws
-                grid = make_grid(to_pixels(in_colours(images)).cpu(), columns) / 255
-                with whole(self.folder / ability / file_name(batches)) as path:
+                grid = make_grid(to_pixels(to_rgb(images)).cpu(), columns) / 255
+                with atomic_write(self.folder / ability / file_name(batches)) as path:
                     save_image(grid, path)
                 show(trainer, ability, grid, batches)
 
@@ -119,15 +119,15 @@ class ImageGrid(Draws):
                 rows.append(model.corrupt(self.x))
             rows.append(model.reconstruct(rows[-1], *labels_for(model, self.labels)))
             yield "reconstructions", *self._in_rows(*rows)
-        if self.batches and isinstance(model, Demonstrates):
+        if self.batches and isinstance(model, Visualizes):
             yield from self._translations(model)
 
-    def _translations(self, model: Demonstrates) -> Iterator[tuple[str, Images, int]]:
+    def _translations(self, model: Visualizes) -> Iterator[tuple[str, Images, int]]:
         """A grid for each direction, of images of the first one's size."""
         shown = [model.demonstrate(batch) for batch in self.batches]
         for direction, (first, *_) in shown[0].items():
             fitting = [
-                [in_colours(x) for x in sets[direction]]
+                [to_rgb(x) for x in sets[direction]]
                 for sets in shown
                 if sets[direction][0].shape[2:] == first.shape[2:]
             ]

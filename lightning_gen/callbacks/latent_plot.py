@@ -9,19 +9,19 @@ import torch
 from lightning import LightningModule, Trainer
 from torch import Tensor
 
-from lightning_gen.callbacks.draws import Draws, file_name, show
-from lightning_gen.callbacks.figures import new_figure, save_figure
+from lightning_gen.callbacks.periodic import PeriodicCallback, file_name, show
+from lightning_gen.callbacks.plots import new_figure, save_figure
+from lightning_gen.callbacks.projection import Array, Method, knn_accuracy, project, trustworthiness
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
-from lightning_gen.projection import Array, Method, knn_accuracy, project, trustworthiness
 from lightning_gen.protocols import Encodes, Features, Samples, labels_for
-from lightning_gen.sampling import drawing
-from lightning_gen.types import Images, Labels, in_colours, to_pixels, unpack
+from lightning_gen.sampling import sampling_mode
+from lightning_gen.types import Images, Labels, to_pixels, to_rgb, unpack_batch
 
 FEWEST, MOST = 3, 5000  # images of a map; fewer have no neighbourhoods
 PICTURES = 400  # more pictures than that hide each other
 
 
-class LatentPlot(Draws):
+class LatentPlot(PeriodicCallback):
     """Draws a map of the same validation images' codes, coloured by class, as training goes on.
 
     Codes of two entries are drawn as they are, longer ones through t-SNE or PCA. The title has the
@@ -92,7 +92,7 @@ class LatentPlot(Draws):
         if trainer.is_global_zero and self.every_n_epochs and self.chosen is None:
             if batch_idx == 0:
                 self.batches = []
-            x, labels = unpack(batch)
+            x, labels = unpack_batch(batch)
             self.batches.append((x.cpu(), None if labels is None else labels.cpu()))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -107,7 +107,7 @@ class LatentPlot(Draws):
         """Draw now: write the map, log its figures, and hand it to the loggers."""
         if not trainer.is_global_zero or self.chosen is None or self.folder is None:
             return
-        with drawing(model, model.device, self.seed):
+        with sampling_mode(model, model.device, self.seed):
             scene = self.scene(model, model.device, *self.chosen)
         if scene is None or len(scene.x) < FEWEST:
             return
@@ -196,7 +196,7 @@ def _scatter(axes: Any, points: Array, labels: Array | None, names: list[str]) -
 def _place(axes: Any, points: Array, x: Images) -> None:
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
-    shown = x if x.shape[1] == 1 else in_colours(x)
+    shown = x if x.shape[1] == 1 else to_rgb(x)
     for place, image in zip(points, to_pixels(shown).permute(0, 2, 3, 1).numpy(), strict=True):
         marker = OffsetImage(image.squeeze(), zoom=14 / image.shape[0], cmap="gray_r")
         axes.add_artist(AnnotationBbox(marker, place, frameon=False))

@@ -6,7 +6,7 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
-from lightning_gen.files import whole
+from lightning_gen.files import atomic_write
 
 Curve = list[tuple[int, float]]  # (batches seen, value)
 LENGTH = 2000  # points of a curve, after which every other one is dropped
@@ -86,7 +86,7 @@ class LossCurves(Callback):
             axes.grid(alpha=0.3)
             axes.legend(loc="upper right")
         axes.set(xlabel="batches")
-        with whole(self.path) as path:
+        with atomic_write(self.path) as path:
             figure.savefig(path, dpi=100)
 
     def state_dict(self) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from lightning_gen.checkpoints import load_model
 from lightning_gen.cli.messages import flags_of, parsing, refuse_existing
 from lightning_gen.cli.sample import chosen_device, own_class
 from lightning_gen.errors import CheckpointError, DataError, UserError
-from lightning_gen.files import whole
+from lightning_gen.files import atomic_write
 from lightning_gen.protocols import Encodes, labels_for
-from lightning_gen.types import unpack
+from lightning_gen.types import unpack_batch
 
 LOADERS = {"train": "fit", "val": "fit", "test": "test"}  # and the stage that each belongs to
 
@@ -58,7 +58,7 @@ def encode(
     data.setup(LOADERS[split])
     codes, labels = [], []
     for number, batch in enumerate(getattr(data, f"{split}_dataloader")()):
-        x, y = unpack(data.on_after_batch_transfer(batch, number))
+        x, y = unpack_batch(data.on_after_batch_transfer(batch, number))
         codes.append(encoder.encode(x, *labels_for(encoder, y)).float().cpu())
         labels += [] if y is None else [y.cpu()]
     if not codes:
@@ -66,7 +66,7 @@ def encode(
     arrays = {"codes": torch.cat(codes).numpy()}
     if labels:
         arrays["labels"] = torch.cat(labels).numpy()
-    with whole(target) as path, path.open("wb") as file:
+    with atomic_write(target) as path, path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
     n, entries = arrays["codes"].shape
     print(f"{n} codes of the {split} images, of {entries} entries: {target}")

@@ -12,13 +12,13 @@ from torch import Tensor
 from torchvision.utils import make_grid, save_image
 from tqdm import tqdm
 
-from lightning_gen import __version__, catalog
+from lightning_gen import __version__, registry
 from lightning_gen.checkpoints import load_model, read_checkpoint
 from lightning_gen.cli.messages import flags_of, parsing, refuse_existing
 from lightning_gen.cli.sample import CHUNK, chosen_device, draw, own_class
 from lightning_gen.errors import UserError, require_at_least
-from lightning_gen.evaluation import CLOSEST, Comparison, compare, require_comparable
-from lightning_gen.files import whole
+from lightning_gen.files import atomic_write
+from lightning_gen.inference.evaluation import CLOSEST, Comparison, compare, require_comparable
 from lightning_gen.protocols import Samples, classes_of
 from lightning_gen.types import Labels, to_pixels
 
@@ -116,7 +116,7 @@ def run(args: list[str]) -> None:
 def _trained_on(checkpoint: str | None = None) -> dict[str, Any]:
     """The data module of the training with its arguments, as far as the checkpoint tells."""
     saved = read_checkpoint(checkpoint) if checkpoint else {}
-    for name in catalog.entries("datamodules"):
+    for name in registry.entries("datamodules"):
         if name in saved:  # its place in the data
             return {"class_path": name, "init_args": saved.get("datamodule_hyper_parameters", {})}
     return {"class_path": "MNISTDataModule"}
@@ -159,9 +159,9 @@ def _samples(model: Any, n: int, seed: int) -> tuple[Tensor, Labels | None]:
 def _write(target: Path, facts: dict[str, Any], result: Comparison) -> None:
     figures = {"samples": result.samples, "real": result.real}
     if result.neighbours is not None:
-        with whole(_picture(target)) as path:
+        with atomic_write(_picture(target)) as path:
             save_image(make_grid(to_pixels(result.neighbours).cpu(), CLOSEST) / 255, path)
-    with whole(target) as path:
+    with atomic_write(target) as path:
         path.write_text(json.dumps(facts | result.facts | figures, indent=2) + "\n")
 
 

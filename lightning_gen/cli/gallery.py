@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from lightning_gen.errors import DataError
-from lightning_gen.files import whole
-from lightning_gen.pictures import read_picture
+from lightning_gen.files import atomic_write
+from lightning_gen.images.reading import read_image
 from lightning_gen.types import to_images, to_pixels
 
 LARGEST, SMALLEST = 512, 128  # pixels a side on the page: larger ones are reduced, smaller enlarged
@@ -53,7 +53,10 @@ def write_gallery(path: Path, title: str, rows: Mapping[str, Sequence[Path]]) ->
     unread: list[str] = []
     n = max(map(len, rows.values()), default=2)
     heads = "".join(f'<th scope="col">{column}</th>' for column in COLUMNS[:n])
-    with whole(path) as part, part.open("w", encoding="utf-8", errors="backslashreplace") as file:
+    with (
+        atomic_write(path) as part,
+        part.open("w", encoding="utf-8", errors="backslashreplace") as file,
+    ):
         file.write(HEAD.format(title=escape(title), heads=heads))
         for name, pictures in rows.items():
             cells = "".join(f"<td>{_figure(picture, unread)}</td>" for picture in pictures)
@@ -64,7 +67,7 @@ def write_gallery(path: Path, title: str, rows: Mapping[str, Sequence[Path]]) ->
 
 def _figure(path: Path, unread: list[str]) -> str:
     try:
-        pixels = torch.tensor(read_picture(path))
+        pixels = torch.tensor(read_image(path))
     except DataError as error:
         unread.append(str(error))
         return "cannot be read"

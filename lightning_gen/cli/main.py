@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from lightning_gen import __version__, catalog
+from lightning_gen import __version__, registry
 from lightning_gen.cli.names import resolve
 from lightning_gen.errors import UserError
 
@@ -70,7 +70,7 @@ def _dispatch(args: list[str]) -> int:
     elif args[0] == "--version":
         print(f"lightning_gen {__version__}")
     elif args[0] == "list":
-        print("\n\n".join(map(_section, catalog.KINDS)))
+        print("\n\n".join(map(_section, registry.KINDS)))
     elif args[0] not in COMMANDS:
         raise UserError(f"there is no command {args[0]!r}; there are {', '.join(COMMANDS)}")
     else:
@@ -94,7 +94,7 @@ def _dispatch(args: list[str]) -> int:
 
 
 def _section(kind: str) -> str:
-    known = catalog.entries(kind)
+    known = registry.entries(kind)
     width = max(map(len, known), default=0) + 2
     return "\n".join([f"{kind}:", *(f"  {name:{width}}{line}" for name, line in known.items())])
 

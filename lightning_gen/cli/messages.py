@@ -13,7 +13,7 @@ from traceback import walk_tb
 
 import jsonargparse
 
-from lightning_gen import catalog
+from lightning_gen import registry
 from lightning_gen.errors import ArgumentError, UserError
 
 NOISE = [  # of Lightning and its parts; nothing a user of train.py could do about
@@ -50,7 +50,7 @@ def flagged(report: str, flags: Collection[str] = ()) -> str:
         return f"{flag}.{match[1]} is missing"
     if match := re.search(r"arguments are required: (?:\w+\.)?(\w+)", report):
         kind = {"model": "models", "data": "datamodules"}.get(match[1])
-        choices = f": {', '.join(catalog.entries(kind))}" if kind else ""
+        choices = f": {', '.join(registry.entries(kind))}" if kind else ""
         recipe = "Or take a recipe of `train.py list`, as --config quickstart"
         return f"--{match[1]} is missing{choices}.\n{recipe}"
     if option := re.search(r"class_path '([\w.]+)':\s+Option '([\w.]+)' is not accepted", report):
@@ -106,7 +106,7 @@ def refuse_existing(paths: Iterable[Path], force: bool) -> None:
 
 
 @contextmanager
-def naming_flags(groups: Mapping[str, type]) -> Iterator[None]:
+def error_context(groups: Mapping[str, type]) -> Iterator[None]:
     """Find our own error behind the ones wrapped around it, and the flag it is about.
 
     Args:

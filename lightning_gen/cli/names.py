@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from lightning_gen import catalog
+from lightning_gen import registry
 from lightning_gen.errors import UserError
 
 KINDS = {"model": "models", "data": "datamodules"}
@@ -59,7 +59,7 @@ def _config(value: str) -> Path:
         if path.suffix or len(path.parts) > 1:
             raise UserError(f"there is no configuration file {value}")
         _check(value, "recipes")
-        path = catalog.recipe(value)
+        path = registry.recipe(value)
     config = _read(path)
     for key, kind in KINDS.items():
         name = _class_of(config.get(key))
@@ -85,9 +85,9 @@ def _class_of(entry: Any) -> str | None:
 
 def _check(name: str, kind: str) -> None:
     """A bare name must be one of ours; `package.module.Class` and JSON are looked up later."""
-    if "." in name or "{" in name or name in catalog.entries(kind):
+    if "." in name or "{" in name or name in registry.entries(kind):
         return
-    noun, near = NOUNS[kind], ", ".join(catalog.nearest(name, kind))
+    noun, near = NOUNS[kind], ", ".join(registry.nearest(name, kind))
     own = "" if kind == "recipes" else f"\nYour own {noun} is named by its path: my_file.MyClass"
     raise UserError(
         f"there is no {noun} {name!r}; the nearest: {near}.\n"

@@ -20,7 +20,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from lightning_gen import __version__
 from lightning_gen.checkpoints import REPORTS_KEY, newest_checkpoint, read_checkpoint
 from lightning_gen.errors import CheckpointError, UserError
-from lightning_gen.files import whole
+from lightning_gen.files import atomic_write
 
 FOLDER_VARIABLE = "LIGHTNING_GEN_RUN_FOLDER"  # for the processes that Lightning starts besides
 LOGGERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -189,7 +189,7 @@ def keep_rows(logger: CSVLogger, checkpoint: str) -> None:
     path = Path(logger.log_dir, "metrics.csv")
     copy = path.with_suffix(".csv.kept")
     if path.exists() and not copy.exists():
-        with whole(copy) as part:
+        with atomic_write(copy) as part:
             part.write_bytes(path.read_bytes())
     state = read_checkpoint(checkpoint)
     batches = state["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["ready"]

@@ -15,12 +15,12 @@ from tqdm import tqdm
 from lightning_gen.checkpoints import load_model
 from lightning_gen.cli.messages import flags_of, parsing, refuse_existing
 from lightning_gen.errors import CheckpointError, UserError, require_at_least
-from lightning_gen.files import whole
-from lightning_gen.latents import Walk
-from lightning_gen.latents import walk as walk_through
+from lightning_gen.files import atomic_write
+from lightning_gen.inference.latents import Walk
+from lightning_gen.inference.latents import walk as walk_through
 from lightning_gen.protocols import Decodes, Samples, classes_of
-from lightning_gen.sampling import derive_seed, drawing
-from lightning_gen.types import Images, in_colours, to_pixels
+from lightning_gen.sampling import derive_seed, sampling_mode
+from lightning_gen.types import Images, to_pixels, to_rgb
 
 Layout = Literal["grid", "files", "folder"]
 LABEL = "generated"
@@ -137,8 +137,8 @@ def _load(checkpoint: str, model: str | None, device: str | None) -> Any:
 
 def _write_grid(target: Path, chunks: Iterable[Images], columns: int) -> int:
     """Write images as one picture; how many they are, which a walk decides itself."""
-    pixels = torch.cat([to_pixels(in_colours(x)).cpu() for x in chunks])
-    with whole(target) as path:
+    pixels = torch.cat([to_pixels(to_rgb(x)).cpu() for x in chunks])
+    with atomic_write(target) as path:
         save_image(make_grid(pixels, columns) / 255, path)
     return len(pixels)
 
@@ -146,15 +146,15 @@ def _write_grid(target: Path, chunks: Iterable[Images], columns: int) -> int:
 def _write_files(paths: list[Path], chunks: Iterable[Images]) -> None:
     numbered = iter(paths)
     for x in tqdm(chunks, total=-(-len(paths) // CHUNK), disable=not sys.stderr.isatty()):
-        for image in to_pixels(in_colours(x)).cpu() / 255:
-            with whole(next(numbered)) as path:
+        for image in to_pixels(to_rgb(x)).cpu() / 255:
+            with atomic_write(next(numbered)) as path:
                 save_image(image, path)
 
 
 def _walk(model: Any, kind: Walk, n: int, columns: int, seed: int) -> Images:
     if not isinstance(model, Decodes):
         raise UserError(f"--walk goes through codes, and {type(model).__name__} decodes none")
-    with drawing(model, model.device, seed):  # type: ignore[attr-defined, arg-type]
+    with sampling_mode(model, model.device, seed):  # type: ignore[attr-defined, arg-type]
         return walk_through(model, kind, -(-n // columns), columns)
 
 

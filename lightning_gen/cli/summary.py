@@ -10,10 +10,10 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
-from lightning_gen.models.image_model import ImageModel
+from lightning_gen.models.base.generative_model import GenerativeModel
 from lightning_gen.protocols import Samples, Translates
 
-DIVERSITY = "health/diversity"  # of a game's samples, as a share of the data's
+DIVERSITY = "gan/diversity"  # of a game's samples, as a share of the data's
 
 
 def summary(
@@ -54,7 +54,7 @@ def _command(model: object) -> tuple[str, str, str] | None:
     """What comes next for a model that is trained: the task, its command, and the arguments."""
     if isinstance(model, Translates):
         return "Translate pictures", "translate", "PICTURES"
-    points = isinstance(model, ImageModel) and model.image_shape[1:] == (1, 1)
+    points = isinstance(model, GenerativeModel) and model.image_shape[1:] == (1, 1)
     if isinstance(model, Samples) and not points:
         return "Draw more samples", "sample", "--n 100"
     return None

@@ -18,7 +18,7 @@ from lightning.pytorch.plugins import CheckpointIO
 from lightning_gen import datamodules, models  # an imported class is known to --model by its name
 from lightning_gen.callbacks import (
     DensityPlot,
-    GameHealth,
+    GANMonitor,
     GeneratorEMA,
     ImageGrid,
     LatentPlot,
@@ -28,15 +28,15 @@ from lightning_gen.callbacks import (
 )
 from lightning_gen.checkpoints import WholeCheckpointIO
 from lightning_gen.cli import runs
-from lightning_gen.cli.messages import arguments, hush, naming_flags, parsing
+from lightning_gen.cli.messages import arguments, error_context, hush, parsing
 from lightning_gen.cli.names import gives
 from lightning_gen.cli.parser import Parser
 from lightning_gen.cli.summary import duration, relative, saved_by, summary
 from lightning_gen.errors import UserError
-from lightning_gen.files import whole
-from lightning_gen.models.game import Game
-from lightning_gen.protocols import HasTarget
-from lightning_gen.strategies import IN_TURN
+from lightning_gen.files import atomic_write
+from lightning_gen.models.base.game import Game
+from lightning_gen.models.base.strategies import IN_TURN
+from lightning_gen.protocols import HasTargetChannels
 from lightning_gen.types import ImageShape
 
 MAX_EPOCHS = 20  # where no flag says when to stop; Lightning's own 1,000 never end
@@ -46,7 +46,7 @@ CALLBACKS: dict[str, type[Callback]] = {  # of every run, by the group of their 
     "ema": GeneratorEMA,
     "latents": LatentPlot,
     "density": DensityPlot,
-    "health": GameHealth,
+    "gan_monitor": GANMonitor,
     "checkpoint": RunCheckpoint,
 }
 GROUPS: dict[str, type] = {"model": LightningModule, "data": LightningDataModule, **CALLBACKS}
@@ -131,7 +131,7 @@ class TrainingCLI(LightningCLI):
             flags.max_epochs = MAX_EPOCHS
         self.folder: Path = self.resumed or runs.new_folder(str(self.subcommand), config)
         if runs.is_first_process() and not self.resumed:
-            with whole(self.folder / "config.yaml") as path:
+            with atomic_write(self.folder / "config.yaml") as path:
                 self._parser(self.subcommand).save(config, path, skip_unset=False)
         flags.default_root_dir = str(self.folder)
         config.checkpoint.dirpath = config.checkpoint.dirpath or str(self.folder / "checkpoints")
@@ -142,7 +142,7 @@ class TrainingCLI(LightningCLI):
     def instantiate_classes(self) -> None:
         """Build everything; if that fails, the run has not begun and leaves no folder behind."""
         try:
-            with naming_flags(GROUPS):
+            with error_context(GROUPS):
                 super().instantiate_classes()
         except Exception:
             if runs.is_first_process() and not self.resumed:
@@ -150,7 +150,7 @@ class TrainingCLI(LightningCLI):
             raise
 
     def _run_subcommand(self, subcommand: str) -> None:
-        with naming_flags(GROUPS):
+        with error_context(GROUPS):
             super()._run_subcommand(subcommand)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -223,7 +223,7 @@ class TrainingCLI(LightningCLI):
         """Save the predictions, in the order of the images; as a list, if their sizes differ."""
         predictions = self.trainer.predict_loop.predictions
         alike = len({answer.shape[1:] for answer in predictions}) == 1
-        with whole(self.folder / "predictions.pt") as path:
+        with atomic_write(self.folder / "predictions.pt") as path:
             torch.save(torch.cat(predictions) if alike else [*chain(*predictions)], path)
         print(f"\nPredictions: {self.folder / 'predictions.pt'}")
 
@@ -273,4 +273,4 @@ def _image_shape(data: LightningDataModule) -> ImageShape:
 
 
 def _target_channels(data: LightningDataModule) -> int | None:
-    return data.target_channels if isinstance(data, HasTarget) else None
+    return data.target_channels if isinstance(data, HasTargetChannels) else None

@@ -14,11 +14,11 @@ from lightning_gen.cli.gallery import write_gallery
 from lightning_gen.cli.messages import flags_of, parsing, refuse_existing
 from lightning_gen.cli.sample import chosen_device, own_class
 from lightning_gen.errors import DataError, UserError, first_few, require_at_least
-from lightning_gen.pictures import files_below, files_by_name, read_picture
-from lightning_gen.tiling import SMALLEST
-from lightning_gen.translator import Translator, load_translator
+from lightning_gen.images.reading import files_below, files_by_name, read_image
+from lightning_gen.images.tiling import SMALLEST
+from lightning_gen.images.writing import output_name, write_image
+from lightning_gen.inference.translator import Translator, load_translator
 from lightning_gen.types import Direction
-from lightning_gen.writing import write_picture, written_name
 
 
 def translate(
@@ -117,8 +117,8 @@ def _translate(
     failed = {}
     for source, path in tqdm(files.items(), disable=not sys.stderr.isatty()):
         try:
-            pixels = torch.tensor(read_picture(source, translator.channels))
-            write_picture(translator(pixels, tile, seed).numpy(), path)
+            pixels = torch.tensor(read_image(source, translator.channels))
+            write_image(translator(pixels, tile, seed).numpy(), path)
         except DataError as error:
             failed[source] = str(error)
     return failed
@@ -142,7 +142,7 @@ def _files(pictures: Path, out: Path, html: bool, force: bool) -> dict[Path, Pat
         raise UserError(f"{pictures} holds no pictures: no file with a name such as .png or .npy")
     files: dict[Path, Path] = {}
     for source in sources:
-        written = out / written_name(source.relative_to(folder))
+        written = out / output_name(source.relative_to(folder))
         if written in files.values():
             raise UserError(f"{source} and another picture would both become {written}: rename one")
         files[source] = written

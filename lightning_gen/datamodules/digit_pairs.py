@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
 
+from lightning_gen.datamodules.base import BatchedImages, TensorDataModule, TensorImages
 from lightning_gen.datamodules.domains import Domains
 from lightning_gen.datamodules.mnist import MNISTDataModule
-from lightning_gen.datamodules.tensors import BatchedImages, TensorDataModule, TensorImages
 from lightning_gen.errors import require_at_least, require_one_of
 
 COLOURS = torch.tensor(  # of the ten digits: matplotlib's tab10

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from lightning_gen.datamodules.records import leave_out
+from lightning_gen.datamodules.image_cache import leave_out
 from lightning_gen.errors import ArgumentError, DataError
-from lightning_gen.pictures import files_below, files_by_name
+from lightning_gen.images.reading import files_below, files_by_name
 
 SPLITS = ("train", "val", "test")
 

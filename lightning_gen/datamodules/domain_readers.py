@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from lightning_gen.datamodules.records import Record
-from lightning_gen.datamodules.resizing import Resizing
-from lightning_gen.decoders import Pixels
+from lightning_gen.datamodules.image_cache import Record
 from lightning_gen.errors import DataError
-from lightning_gen.pictures import read_picture
+from lightning_gen.images.decoding import Pixels
+from lightning_gen.images.reading import read_image
+from lightning_gen.images.resizing import Resizing
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Domain:
         Raises:
             DataError: it cannot be read, or is not as the first one.
         """
-        pixels = read_picture(path, self.asked)
+        pixels = read_image(path, self.asked)
         if len(pixels) != self.channels:
             raise DataError(
                 f"{path}: it has {len(pixels)} channels, but {self.first} has {self.channels}: "
@@ -58,7 +58,7 @@ def find_domain(paths: list[str], flag: str, asked: int | None, skip: bool) -> D
     """
     for path in paths:
         try:
-            pixels = read_picture(path, asked)
+            pixels = read_image(path, asked)
         except DataError:
             if not skip:
                 raise
@@ -68,7 +68,7 @@ def find_domain(paths: list[str], flag: str, asked: int | None, skip: bool) -> D
 
 
 @dataclass(frozen=True)
-class ReadsPairs:
+class PairedReader:
     """Reads A and B, which lie side by side in one file, or in a file each."""
 
     a: Domain
@@ -100,7 +100,7 @@ class ReadsPairs:
 
 
 @dataclass(frozen=True)
-class ReadsOne:
+class SingleReader:
     """Reads a picture of one domain."""
 
     domain: Domain

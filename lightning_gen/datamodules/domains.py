@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from lightning_gen.datamodules.squares import Crops, numbered
-from lightning_gen.datamodules.tensors import BatchedImages
+from lightning_gen.datamodules.base import BatchedImages
+from lightning_gen.datamodules.crops import Crops, numbered
 
 Domains = dict[str, Tensor]  # {"A": x, "B": y}
 

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from lightning_gen.datamodules.tensors import TensorDataModule, TensorImages
+from lightning_gen.datamodules.base import TensorDataModule, TensorImages
+from lightning_gen.datamodules.mixtures import DEFAULTS, Kind, make_mixture
 from lightning_gen.errors import require_at_least, require_one_of
-from lightning_gen.mixtures import DEFAULTS, Kind, make_mixture
 from lightning_gen.types import Images
 
 

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from lightning_gen.decoders import WHITE
 from lightning_gen.errors import ArgumentError, DataError
-from lightning_gen.pictures import files_below, is_image
+from lightning_gen.images.decoding import WHITE
+from lightning_gen.images.reading import files_below, is_image
 
 Bytes = NDArray[np.uint8]
 

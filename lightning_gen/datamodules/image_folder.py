@@ -5,10 +5,10 @@ from typing import Literal
 
 import torch
 
+from lightning_gen.datamodules.base import TensorDataModule
+from lightning_gen.datamodules.crops import Crops, Squares, read_square, read_whole
+from lightning_gen.datamodules.image_cache import FileImages, read_all
 from lightning_gen.datamodules.image_files import find_images
-from lightning_gen.datamodules.records import Files, read_all
-from lightning_gen.datamodules.squares import Crops, Squares, read_square, read_whole
-from lightning_gen.datamodules.tensors import TensorDataModule
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 
 
@@ -21,7 +21,7 @@ class ImageFolderDataModule(TensorDataModule):
     Images are turned upright as their EXIF data say; transparent pixels become white; the first
     image of an animation is taken; greys of 16 bits keep their range.
 
-    The images are read once and kept as bytes if they fit in `memory`; otherwise they are read
+    The images are read once and kept as bytes if they fit in `cache_mib`; otherwise they are read
     again in every epoch, which takes time, or workers. Training is bit-equal either way, whatever
     the workers: crops and flips follow from the seed and the epoch. There is no test split: test
     images are those of validation.
@@ -35,8 +35,8 @@ class ImageFolderDataModule(TensorDataModule):
             training, along the longer side.
         flip: whether half of the training images are flipped, left to right, others in every epoch.
         val_split: the share of the images that is held out for validation, or their number.
-        memory: MiB that the images may take in each process; 0 keeps none.
-        skip_unreadable: whether files that cannot be read are left out with a warning.
+        cache_mib: MiB that the images may take in each process; 0 keeps none.
+        on_error: whether files that cannot be read are left out with a warning.
         seed: of the split, of the order of the training images, and of crops and flips.
         num_workers: loader processes; 0 is fastest for images in memory.
 
@@ -59,14 +59,14 @@ class ImageFolderDataModule(TensorDataModule):
         crop: Literal["center", "random"] = "center",
         flip: bool = False,
         val_split: float = 0.1,
-        memory: int = 4096,
-        skip_unreadable: bool = False,
+        cache_mib: int = 4096,
+        on_error: bool = False,
         seed: int = 0,
         num_workers: int = 0,
     ) -> None:
         super().__init__(batch_size, num_workers, seed)
         require_at_least(1, image_size=image_size)
-        require_at_least(0, val_split=val_split, memory=memory)
+        require_at_least(0, val_split=val_split, cache_mib=cache_mib)
         require_one_of(("center", "random"), crop=crop)
         if channels not in (1, 3):
             raise ArgumentError("channels", f"must be 1 or 3, but is {channels}")
@@ -75,7 +75,7 @@ class ImageFolderDataModule(TensorDataModule):
         self.num_classes = len(self.class_names)
         self.image_shape = (channels, image_size, image_size)
         self.crop, self.flip, self.val_split = crop, flip, val_split
-        self.memory, self.skip_unreadable = memory, skip_unreadable
+        self.cache_mib, self.on_error = cache_mib, on_error
         self.is_read = False
         self.save_hyperparameters()
 
@@ -88,9 +88,9 @@ class ImageFolderDataModule(TensorDataModule):
             read_square if self.crop == "center" else read_whole, size=size, channels=channels
         )
         labels = {path: k for k, paths in enumerate(self.files.values()) for path in paths}
-        files = Files(list(labels), read)
-        mend = "leave them out with --data.skip_unreadable true"
-        source, paths, _ = read_all(files, self.memory, self.skip_unreadable, mend)
+        files = FileImages(list(labels), read)
+        mend = "leave them out with --data.on_error true"
+        source, paths, _ = read_all(files, self.cache_mib, self.on_error, mend)
         train, val = self.hold_out(len(paths), self.val_split)
         y = torch.tensor([labels[path] for path in paths])
         self.train_set = Squares(Crops(source, train, size, self.flip), y[train])

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torchvision.datasets import MNIST
 
-from lightning_gen.datamodules.tensors import TensorDataModule, TensorImages
+from lightning_gen.datamodules.base import TensorDataModule, TensorImages
 from lightning_gen.errors import ArgumentError, DataError, require_at_least, require_one_of
 
 BUNDLE = Path(__file__).parent / "mnist_12k.npz"  # made by scripts/build_mnist_12k.py

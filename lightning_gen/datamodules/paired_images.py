@@ -3,11 +3,11 @@
 from typing import Any, Literal, get_args
 
 from lightning_gen.datamodules.domain_folders import Paths, find_pairs
-from lightning_gen.datamodules.domain_readers import ReadsPairs
+from lightning_gen.datamodules.domain_readers import PairedReader
 from lightning_gen.datamodules.domains import Pairs
-from lightning_gen.datamodules.resizing import Resizing
 from lightning_gen.datamodules.translation import TranslationDataModule
 from lightning_gen.errors import require_one_of
+from lightning_gen.images.resizing import Resizing
 
 PublicPairs = Literal["edges2handbags", "edges2shoes", "facades", "maps", "night2day"]
 
@@ -48,4 +48,4 @@ class PairedImageDataModule(TranslationDataModule):
     def images(self, paths: Paths, resizing: Resizing, flip: bool) -> Pairs:
         """The pairs in these files."""
         pairs = list(zip(*paths, strict=True))
-        return Pairs(self.crops(pairs, ReadsPairs(*self.domains, resizing), resizing, flip))
+        return Pairs(self.crops(pairs, PairedReader(*self.domains, resizing), resizing, flip))

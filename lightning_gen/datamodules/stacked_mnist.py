@@ -5,13 +5,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from lightning_gen.datamodules.mnist import MNISTDataModule
-from lightning_gen.datamodules.tensors import (
+from lightning_gen.datamodules.base import (
     BatchedImages,
     LabelledBatch,
     TensorDataModule,
     TensorImages,
 )
+from lightning_gen.datamodules.mnist import MNISTDataModule
 from lightning_gen.errors import require_at_least
 
 

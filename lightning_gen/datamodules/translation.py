@@ -8,26 +8,26 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 
+from lightning_gen.datamodules.base import BatchedImages, TensorDataModule, split_off
+from lightning_gen.datamodules.crops import Crops
 from lightning_gen.datamodules.domain_folders import Paths
 from lightning_gen.datamodules.domain_readers import find_domain
 from lightning_gen.datamodules.downloads import fetch_folder
-from lightning_gen.datamodules.records import Files, Kept, Record, read_all
-from lightning_gen.datamodules.resizing import Preprocess, Resizing
-from lightning_gen.datamodules.squares import Crops
-from lightning_gen.datamodules.tensors import BatchedImages, TensorDataModule, split_off
+from lightning_gen.datamodules.image_cache import CachedImages, FileImages, Record, read_all
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
+from lightning_gen.images.resizing import Preprocess, Resizing
 
 STAGES = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ("test",)}
 SKIP = "leave them out with --data.on_error skip"
 
 
 class TranslationDataModule(TensorDataModule, ABC):
-    """Pictures of two domains A and B, in any format that `read_picture` reads.
+    """Pictures of two domains A and B, in any format that `read_image` reads.
 
     Batches are {"A": x, "B": x}. Pictures keep their depth, 8 or 16 bits or float, and their
     channels, which are those of a domain's first picture unless a flag says otherwise.
 
-    They are read once, resized, and kept in that depth if they fit in `memory`; otherwise they are
+    They are read once, resized, and kept in that depth if they fit in `cache_mib`; otherwise they are
     read again in every epoch, which takes time, or workers. Training is bit-equal either way,
     whatever the workers: order, crops and flips follow from the seed and the epoch. PIL resizes
     them, which is bit-equal to what the authors' code sees; torchvision's filter is not.
@@ -52,7 +52,7 @@ class TranslationDataModule(TensorDataModule, ABC):
         channels_b: the same of B.
         val_split: the share of the training pictures that is held out for validation, or their
             number, where they have no folder.
-        memory: MiB that the pictures may take in each process; 0 keeps none.
+        cache_mib: MiB that the pictures may take in each process; 0 keeps none.
         on_error: "raise", or "skip" leaves out, with a warning, files that cannot be read or have
             no partner.
         seed: of the split, and of the order, the crops and the flips of the training images.
@@ -77,7 +77,7 @@ class TranslationDataModule(TensorDataModule, ABC):
         channels_a: int | None = None,
         channels_b: int | None = None,
         val_split: float | None = None,
-        memory: int = 4096,
+        cache_mib: int = 4096,
         on_error: Literal["raise", "skip"] = "raise",
         seed: int = 0,
         num_workers: int = 0,
@@ -85,7 +85,7 @@ class TranslationDataModule(TensorDataModule, ABC):
         super().__init__(batch_size, num_workers, seed)
         load_size = round(image_size * 286 / 256) if load_size is None else load_size
         require_at_least(1, image_size=image_size)
-        require_at_least(0, memory=memory)
+        require_at_least(0, cache_mib=cache_mib)
         require_at_least(image_size if preprocess.endswith("_and_crop") else 1, load_size=load_size)
         require_one_of(get_args(Preprocess), preprocess=preprocess)
         require_one_of(("raise", "skip"), on_error=on_error)
@@ -96,7 +96,7 @@ class TranslationDataModule(TensorDataModule, ABC):
         self.training = Resizing(preprocess, load_size, image_size)
         self.evaluation = Resizing(preprocess, image_size, image_size)
         self.flip, self.val_split = flip, val_split
-        self.memory, self.skip = memory, on_error == "skip"
+        self.cache_mib, self.skip = cache_mib, on_error == "skip"
         self.used = 0  # bytes of memory that pictures take
         self.opened: dict[int, BatchedImages] = {}
         self.parts: dict[str, Paths] = {}
@@ -138,9 +138,9 @@ class TranslationDataModule(TensorDataModule, ABC):
         self, paths: Sequence[Any], read: Callable[[Any], Record], resizing: Resizing, flip: bool
     ) -> Crops:
         """Read records from files, for `images`."""
-        files = Files(paths, read)
-        source, left, shapes = read_all(files, self.memory, self.skip, SKIP, self.used)
-        if isinstance(source, Kept):
+        files = FileImages(paths, read)
+        source, left, shapes = read_all(files, self.cache_mib, self.skip, SKIP, self.used)
+        if isinstance(source, CachedImages):
             self.used += len(source.pixels)
         differs = (shapes != shapes[:1]).flatten(1).any(1) if left else torch.zeros(0)
         if not resizing.crop and self.batch_size > 1 and differs.any():

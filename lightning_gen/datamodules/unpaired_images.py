@@ -3,11 +3,11 @@
 from typing import Any, Literal, get_args
 
 from lightning_gen.datamodules.domain_folders import Paths, find_domains
-from lightning_gen.datamodules.domain_readers import ReadsOne
+from lightning_gen.datamodules.domain_readers import SingleReader
 from lightning_gen.datamodules.domains import Unpaired
-from lightning_gen.datamodules.resizing import Resizing
 from lightning_gen.datamodules.translation import TranslationDataModule
 from lightning_gen.errors import require_one_of
+from lightning_gen.images.resizing import Resizing
 
 PublicDomains = Literal[
     "ae_photos",
@@ -69,7 +69,7 @@ class UnpairedImageDataModule(TranslationDataModule):
     def images(self, paths: Paths, resizing: Resizing, flip: bool) -> Unpaired:
         """The pictures in these files."""
         a, b = (
-            self.crops(files, ReadsOne(domain, resizing), resizing, flip)
+            self.crops(files, SingleReader(domain, resizing), resizing, flip)
             for files, domain in zip(paths, self.domains, strict=True)
         )
         return Unpaired(a, b, self.serial)

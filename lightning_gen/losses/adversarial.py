@@ -11,7 +11,7 @@ from typing import Literal
 
 from torch.nn.functional import relu, softplus
 
-from lightning_gen.types import Logits, Scalar, in_float
+from lightning_gen.types import Logits, Scalar, to_float32
 
 Adversarial = Literal[
     "non_saturating", "minimax", "least_squares", "hinge", "wasserstein", "relativistic"
@@ -42,7 +42,7 @@ class AdversarialLoss:
 
     def discriminator(self, real: Logits, fake: Logits) -> Scalar:
         """D's loss from the scores of real and of fake images, each averaged over its batch."""
-        return self.of_discriminator(in_float(real), in_float(fake))
+        return self.of_discriminator(to_float32(real), to_float32(fake))
 
     def generator(self, fake: Logits, real: Logits | None = None) -> Scalar:
         """G's loss from the scores of its images, averaged over the batch.
@@ -52,8 +52,8 @@ class AdversarialLoss:
             real: scores of real images, as many; only a loss that `compares` looks at them.
         """
         if self.compares and real is not None:
-            return self.of_generator(in_float(real), in_float(fake))
-        return self.of_generator(in_float(fake))
+            return self.of_generator(to_float32(real), to_float32(fake))
+        return self.of_generator(to_float32(fake))
 
     def weighted(self, discriminator: float, generator: float) -> "AdversarialLoss":
         """The same game with each player's loss times a constant."""

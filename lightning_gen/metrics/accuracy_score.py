@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from lightning_gen.errors import require_at_least
-from lightning_gen.sampling import evaluating, seed_noise
+from lightning_gen.sampling import eval_mode, seed_generators
 from lightning_gen.types import Images, Labels, OtherImages, OtherLabels
 
 HELD_OUT = 0.1  # share of the images by which the epoch is chosen ...
@@ -54,7 +54,7 @@ def classification_accuracy_score(
     kept = len(train) - max(min(int(HELD_OUT * len(train)), MOST_HELD_OUT), 1)
     best = -1.0
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        seed_noise(seed, device)
+        seed_generators(seed, device)
         network = _classifier(train.shape[1], train.shape[2:], num_classes).to(device)
         optimizer = torch.optim.Adam(network.parameters(), lr)
         for _ in range(epochs):
@@ -88,7 +88,7 @@ def _classifier(channels: int, size: torch.Size, num_classes: int) -> nn.Module:
 
 
 def _accuracy(network: nn.Module, x: Images, labels: Labels) -> float:
-    with evaluating(network):
+    with eval_mode(network):
         right = [
             (network(images).argmax(1) == y).sum()
             for images, y in zip(x.split(500), labels.split(500), strict=True)

@@ -14,8 +14,8 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from lightning_gen.errors import require_at_least
-from lightning_gen.sampling import seed_noise
-from lightning_gen.types import Latents, OtherLatents, in_double
+from lightning_gen.sampling import seed_generators
+from lightning_gen.types import Latents, OtherLatents, to_float64
 
 SUBSETS, SUBSET_SIZE = 100, 1000  # of the kernel distance: Binkowski et al. (2018), sec. 4
 CHUNK = 500  # rows of a matrix of distances that are made at once
@@ -53,12 +53,12 @@ def kernel_distance(real: Latents, generated: OtherLatents, seed: int = 0) -> fl
         warnings.filterwarnings("ignore", message=".*will save all extracted features")
         metric = KernelInceptionDistance(nn.Identity(), subsets=SUBSETS, subset_size=size)
     with torch.random.fork_rng([]):
-        seed_noise(seed, torch.device("cpu"))
+        seed_generators(seed, torch.device("cpu"))
         return _compare(metric, real, generated)[0].item()
 
 
 def _compare(metric: Metric, real: Latents, generated: OtherLatents) -> Any:
-    real, generated = in_double(real), in_double(generated)
+    real, generated = to_float64(real), to_float64(generated)
     metric.to(real.device)
     metric.update(real, real=True)
     metric.update(generated, real=False)
@@ -84,7 +84,7 @@ def prdc(real: Latents, generated: OtherLatents, k: int = 5) -> dict[str, float]
     """
     require_at_least(1, k=k)
     require_at_least(k + 1, real=len(real), generated=len(generated))
-    real, generated = in_double(real), in_double(generated)
+    real, generated = to_float64(real), to_float64(generated)
     radii, generated_radii = _radii(real, k), _radii(generated, k)
     about = torch.zeros(len(generated), device=real.device)
     recalled = covered = 0
@@ -94,9 +94,9 @@ def prdc(real: Latents, generated: OtherLatents, k: int = 5) -> dict[str, float]
         recalled += int((distance < generated_radii).any(1).sum())
         covered += int((distance.amin(1) < radius).sum())
     return {
-        "precision": in_double(about > 0).mean().item(),
+        "precision": to_float64(about > 0).mean().item(),
         "recall": recalled / len(real),
-        "density": in_double(about).mean().item() / k,
+        "density": to_float64(about).mean().item() / k,
         "coverage": covered / len(real),
     }
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lightning_gen.errors import require_at_least
-from lightning_gen.models.variational import VariationalModel
+from lightning_gen.models.base.variational import VariationalModel
 from lightning_gen.types import ImageShape
 
 
@@ -11,7 +11,7 @@ class ConditionalVAE(VariationalModel):
     """A VAE of images given their labels, which encoder and decoder both see, one-hot.
 
     Args:
-        image_shape: (channels, height, width) of the images.
+        image_shape: (channels, height, base_channels) of the images.
         num_classes: number of labels.
         variational: the arguments of `VariationalModel`, such as `latent_dim` and `beta`.
 

@@ -6,31 +6,31 @@ from torch import Tensor, nn
 
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.losses.contraction import closed_form, exact, projected
-from lightning_gen.models.deterministic import DeterministicModel, Reconstruction
+from lightning_gen.models.base.autoencoder import AutoencoderModel, Reconstruction
+from lightning_gen.models.base.optimization import Terms
 from lightning_gen.networks import Body, SigmoidEncoder, TransposedDecoder
-from lightning_gen.optimization import Terms
 from lightning_gen.types import Images, ImageShape, from_unit, to_unit
 
 Jacobian = Literal["auto", "closed_form", "exact", "projected"]
 LONG = 64  # entries of a code from which on projections are cheaper
 
 
-class ContractiveAutoencoder(DeterministicModel):
+class ContractiveAutoencoder(AutoencoderModel):
     """Codes that change little where images do: reconstruction + lambda ||dh/dx||_F^2 (eq. 4).
 
     As in the paper, one sigmoid layer with tied weights and cross-entropy; any other body by flag.
     Both terms are divided by the number of pixels, which leaves their balance as in the paper.
 
     Args:
-        image_shape: (channels, height, width) of the images.
+        image_shape: (channels, height, base_channels) of the images.
         latent_dim: entries of a code, the paper's units.
-        body: "tied" for the paper's, or a body of `DeterministicModel`.
+        architecture: "tied" for the paper's, or a body of `AutoencoderModel`.
         contraction: lambda, the weight of the penalty.
         jacobian: "closed_form" for the tied body; for the others "exact", or "projected", unbiased
             and cheaper for long codes; "auto" chooses.
         projections: random projections of a long code's Jacobian.
         loss: "bce", or "mse".
-        autoencoder: the other arguments of `DeterministicModel`.
+        autoencoder: the other arguments of `AutoencoderModel`.
 
     Raises:
         ArgumentError: an argument is out of its range, or an own network does not fit.
@@ -42,7 +42,7 @@ class ContractiveAutoencoder(DeterministicModel):
         self,
         image_shape: ImageShape,
         latent_dim: int = 1000,
-        body: Literal["tied"] | Body = "tied",
+        architecture: Literal["tied"] | Body = "tied",
         contraction: float = 0.1,
         jacobian: Jacobian = "auto",
         projections: int = 1,
@@ -51,11 +51,11 @@ class ContractiveAutoencoder(DeterministicModel):
         decoder: nn.Module | None = None,
         **autoencoder: Any,
     ) -> None:
-        require_one_of(("tied", *get_args(Body)), body=body)
+        require_one_of(("tied", *get_args(Body)), architecture=architecture)
         require_one_of(get_args(Jacobian), jacobian=jacobian)
         require_at_least(0, contraction=contraction)
         require_at_least(1, projections=projections, latent_dim=latent_dim)
-        tied = body == "tied" and encoder is None and decoder is None
+        tied = architecture == "tied" and encoder is None and decoder is None
         if tied:
             encoder = SigmoidEncoder(image_shape, latent_dim)
             decoder = TransposedDecoder(encoder, image_shape)
@@ -64,7 +64,7 @@ class ContractiveAutoencoder(DeterministicModel):
         super().__init__(
             image_shape,
             latent_dim,
-            "conv" if body == "tied" else body,
+            "conv" if architecture == "tied" else architecture,
             loss=loss,
             encoder=encoder,
             decoder=decoder,

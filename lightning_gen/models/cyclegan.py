@@ -6,19 +6,20 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 from torchmetrics import Metric
 
-from lightning_gen.batches import PairReader
 from lightning_gen.checkpoints import of_all_processes
-from lightning_gen.checks import check_image_shape, own_network
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.losses import Adversarial
-from lightning_gen.models.game import Game, Minibatch
-from lightning_gen.models.translation import (
-    Likeness,
+from lightning_gen.models.base.batches import PairReader
+from lightning_gen.models.base.checks import check_image_shape, own_network
+from lightning_gen.models.base.game import Game, Minibatch
+from lightning_gen.models.base.optimization import Schedule, Terms
+from lightning_gen.models.base.pool import ImagePool
+from lightning_gen.models.base.translation import (
+    PairedImageMetrics,
     reference_losses,
 )
-from lightning_gen.networks import ImagePool, Norm, PatchDiscriminator, ResNetGenerator
-from lightning_gen.optimization import Schedule, Terms
-from lightning_gen.sampling import evaluating
+from lightning_gen.networks import Norm, PatchDiscriminator, ResNetGenerator
+from lightning_gen.sampling import eval_mode
 from lightning_gen.types import (
     Batch,
     Counterparts,
@@ -33,7 +34,7 @@ POOLS_KEY = "lightning_gen/pools"
 
 
 class CycleGAN(Game):
-    """Translation learnt from two sets of images without pairs, there and back.
+    """Translation learnt from two sets of images without paired_validation, there and back.
 
     G translates A's images into B's, F back; D_B and D_A judge what comes out. Update order,
     initial weights and weights of the losses are the authors'
@@ -46,18 +47,18 @@ class CycleGAN(Game):
     are named after the generator that they judge, ours after the domain.
 
     Args:
-        image_shape: (channels, height, width) of domain A's images; sides that are multiples of 4.
+        image_shape: (channels, height, base_channels) of domain A's images; sides that are multiples of 4.
         target_channels: channels of domain B's images; as many as A's by default.
-        blocks: residual blocks of G and F; the authors take 9 for 256 pixels, 6 for 128.
-        width: channels of all networks next to the image.
-        layers: of the discriminators with stride 2; 3 gives patches of 70 x 70 pixels, 0 pixels.
+        num_blocks: residual num_blocks of G and F; the authors take 9 for 256 pixels, 6 for 128.
+        base_channels: channels of all networks next to the image.
+        num_layers: of the discriminators with stride 2; 3 gives patches of 70 x 70 pixels, 0 pixels.
         norm: "instance" or "batch", of all networks.
-        dropout: whether G and F drop units within their blocks.
-        cycle: weight lambda of |F(G(a)) - a| and |G(F(b)) - b|.
-        identity: weight of |G(b) - b| and |F(a) - a| as a share of `cycle`; it must be 0 where B
+        dropout: whether G and F drop units within their num_blocks.
+        lambda_cycle: weight lambda of |F(G(a)) - a| and |G(F(b)) - b|.
+        lambda_identity: weight of |G(b) - b| and |F(a) - a| as a share of `cycle`; it must be 0 where B
             has other channels than A.
-        pool: former fakes that each discriminator may see again; 0 for none.
-        pairs: whether the images of a validation batch are true pairs, by which translations can
+        pool_size: former fakes that each discriminator may see again; 0 for none.
+        paired_validation: whether the images of a validation batch are true paired_validation, by which translations can
             be measured besides.
         adversarial: the losses of the games, a key of `ADVERSARIAL_LOSSES`.
         schedule: of the learning rates; see `Game`.
@@ -79,15 +80,15 @@ class CycleGAN(Game):
         self,
         image_shape: ImageShape,
         target_channels: int | None = None,
-        blocks: int = 9,
-        width: int = 64,
-        layers: int = 3,
+        num_blocks: int = 9,
+        base_channels: int = 64,
+        num_layers: int = 3,
         norm: Norm = "instance",
         dropout: bool = False,
-        cycle: float = 10.0,
-        identity: float = 0.5,
-        pool: int = 50,
-        pairs: bool = False,
+        lambda_cycle: float = 10.0,
+        lambda_identity: float = 0.5,
+        pool_size: int = 50,
+        paired_validation: bool = False,
         adversarial: Adversarial = "least_squares",
         schedule: Schedule = "linear",
         decay_from: float = 0.5,
@@ -100,19 +101,22 @@ class CycleGAN(Game):
         a = check_image_shape(image_shape)
         b = a[0] if target_channels is None else target_channels, *a[1:]
         require_at_least(1, target_channels=b[0])
-        require_at_least(0, cycle=cycle, identity=identity, pool=pool)
-        if identity and a[0] != b[0]:
+        require_at_least(
+            0, lambda_cycle=lambda_cycle, lambda_identity=lambda_identity, pool_size=pool_size
+        )
+        if lambda_identity and a[0] != b[0]:
             raise ArgumentError(
-                "identity", f"must be 0 where A has {a[0]} channels and B {b[0]}, but is {identity}"
+                "lambda_identity",
+                f"must be 0 where A has {a[0]} channels and B {b[0]}, but is {lambda_identity}",
             )
         super().__init__(image_shape, schedule=schedule, decay_from=decay_from, **training)
         self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
 
         def G(x: ImageShape, y: ImageShape) -> nn.Module:
-            return ResNetGenerator(x[0], y[0], blocks, width, norm, dropout)
+            return ResNetGenerator(x[0], y[0], num_blocks, base_channels, norm, dropout)
 
         def D(x: ImageShape) -> nn.Module:
-            return PatchDiscriminator(x[0], layers, width, norm)
+            return PatchDiscriminator(x[0], num_layers, base_channels, norm)
 
         self.generator_ab = own_network("generator_ab", generator_ab, lambda: G(a, b), a, b)
         self.generator_ba = own_network("generator_ba", generator_ba, lambda: G(b, a), b, a)
@@ -120,9 +124,12 @@ class CycleGAN(Game):
         self.discriminator_b = own_network("discriminator_b", discriminator_b, lambda: D(b), b)
         self.adversarial = reference_losses(adversarial)
         self.read = PairReader(a[0], b[0])
-        self.cycle, self.identity = cycle, identity * cycle
-        self.pools = ImagePool(pool), ImagePool(pool)
-        self.pairs, self.likeness = pairs, nn.ModuleDict({"a": Likeness(), "b": Likeness()})
+        self.lambda_cycle, self.lambda_identity = lambda_cycle, lambda_identity * lambda_cycle
+        self.pools = ImagePool(pool_size), ImagePool(pool_size)
+        self.paired_validation, self.likeness = (
+            paired_validation,
+            nn.ModuleDict({"a": PairedImageMetrics(), "b": PairedImageMetrics()}),
+        )
         self.made: list[tuple[Tensor, Tensor]] = []  # fakes of a and b, of the minibatch's chunks
 
     @property
@@ -154,7 +161,7 @@ class CycleGAN(Game):
         self.descend("d", self.discriminator_terms, judged)
 
     def generator_terms(self, a: Images, b: Counterparts) -> Terms:
-        """Eq. 3, and sec. 5.2 for the identity: what G and F minimise."""
+        """Eq. 3, and sec. 5.2 for the lambda_identity: what G and F minimise."""
         G, F = self.generator_ab, self.generator_ba
         fake_b = G(a)
         back_a = F(fake_b)
@@ -162,16 +169,16 @@ class CycleGAN(Game):
         back_b = G(fake_a)
         self.made.append((fake_a.detach(), fake_b.detach()))
         # before D looks, as the authors do: gradients are summed in the order of the passes
-        same_b, same_a = (G(b), F(a)) if self.identity else (b, a)
+        same_b, same_a = (G(b), F(a)) if self.lambda_identity else (b, a)
         terms = {
             "adversarial_b": self.deceive(self.discriminator_b, fake_b, b),
             "adversarial_a": self.deceive(self.discriminator_a, fake_a, a),
-            "cycle_a": self.cycle * l1_loss(back_a, a),
-            "cycle_b": self.cycle * l1_loss(back_b, b),
+            "cycle_a": self.lambda_cycle * l1_loss(back_a, a),
+            "cycle_b": self.lambda_cycle * l1_loss(back_b, b),
         }
-        if self.identity:
-            terms["identity_b"] = self.identity * l1_loss(same_b, b)
-            terms["identity_a"] = self.identity * l1_loss(same_a, a)
+        if self.lambda_identity:
+            terms["identity_b"] = self.lambda_identity * l1_loss(same_b, b)
+            terms["identity_a"] = self.lambda_identity * l1_loss(same_a, a)
         return terms
 
     def deceive(self, D: nn.Module, fake: Images, x: Counterparts) -> Scalar:
@@ -197,7 +204,7 @@ class CycleGAN(Game):
             "cycle_a": l1_loss(back_a.float(), a.float()),
             "cycle_b": l1_loss(back_b.float(), b.float()),
         }
-        if self.pairs:
+        if self.paired_validation:
             for domain, fake, truth in (("a", fake_a, a), ("b", fake_b, b)):
                 near = self.likeness[domain](fake, truth)
                 values |= {f"{name}_{domain}": value for name, value in near.items()}
@@ -220,7 +227,7 @@ class CycleGAN(Game):
         """
         direction = direction or "AtoB"
         require_one_of(tuple(self.translators), direction=direction)
-        with evaluating(self):
+        with eval_mode(self):
             return self(self.place(x), direction)
 
     def forward(self, x: Images, direction: Direction = "AtoB") -> Translations:

@@ -4,9 +4,9 @@ from typing import Any
 
 from torch import nn
 
-from lightning_gen.checks import check_image_shape, own_players, packed, require_default
 from lightning_gen.errors import require_at_least
-from lightning_gen.models.noise_game import NoiseGame
+from lightning_gen.models.base.checks import check_image_shape, own_players, packed, require_default
+from lightning_gen.models.base.noise_game import NoiseGame
 from lightning_gen.networks import DCGANDiscriminator, DCGANGenerator
 from lightning_gen.types import ImageShape
 
@@ -18,11 +18,11 @@ class DCGAN(NoiseGame):
     and z is normal instead of uniform.
 
     Args:
-        image_shape: (channels, height, width) of the images; sides from 16 to 256 pixels that
+        image_shape: (channels, height, base_channels) of the images; sides from 16 to 256 pixels that
             halve down to 4 to 7.
         latent_dim: entries of z ~ N(0, I).
-        width: channels next to the image; they double with each halving, up to 8 times.
-        hidden: units of a fully connected layer before D's score, 1024 in the authors' code for
+        base_channels: channels next to the image; they double with each halving, up to 8 times.
+        hidden_dim: units of a fully connected layer before D's score, 1024 in the authors' code for
             MNIST; the paper has none (sec. 3).
         batch_norm: whether D has batch norm, as in the paper; gradient penalties need it off.
         minibatch_std: whether D sees how much its batch varies (Karras et al., 2018).
@@ -40,8 +40,8 @@ class DCGAN(NoiseGame):
         self,
         image_shape: ImageShape,
         latent_dim: int = 100,
-        width: int = 64,
-        hidden: int = 0,
+        base_channels: int = 64,
+        hidden_dim: int = 0,
         batch_norm: bool = True,
         minibatch_std: bool = False,
         pack: int = 1,
@@ -50,19 +50,21 @@ class DCGAN(NoiseGame):
         **training: Any,
     ) -> None:
         image_shape = check_image_shape(image_shape)
-        require_at_least(1, latent_dim=latent_dim, width=width, pack=pack)
-        require_at_least(0, hidden=hidden)
-        require_default("discriminator", discriminator, minibatch_std=minibatch_std, hidden=hidden)
+        require_at_least(1, latent_dim=latent_dim, base_channels=base_channels, pack=pack)
+        require_at_least(0, hidden_dim=hidden_dim)
+        require_default(
+            "discriminator", discriminator, minibatch_std=minibatch_std, hidden_dim=hidden_dim
+        )
         players = own_players(
             generator,
             discriminator,
-            lambda: DCGANGenerator(latent_dim, image_shape, width),
+            lambda: DCGANGenerator(latent_dim, image_shape, base_channels),
             lambda: DCGANDiscriminator(
                 packed(image_shape, pack),
-                width,
+                base_channels,
                 batch_norm=batch_norm,
                 minibatch_std=minibatch_std,
-                hidden=hidden,
+                hidden_dim=hidden_dim,
             ),
             latent_dim,
             image_shape,

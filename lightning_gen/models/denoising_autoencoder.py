@@ -5,23 +5,23 @@ from typing import Any, Literal, get_args
 import torch
 
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
-from lightning_gen.models.deterministic import DeterministicModel
+from lightning_gen.models.base.autoencoder import AutoencoderModel
 from lightning_gen.types import Images, ImageShape, from_unit, to_unit
 
 Noise = Literal["gaussian", "masking", "salt_and_pepper"]
 
 
-class DenoisingAutoencoder(DeterministicModel):
+class DenoisingAutoencoder(AutoencoderModel):
     """Recovers images from corrupted ones (sec. 3.2), and so learns what images look like.
 
     Args:
-        image_shape: (channels, height, width) of the images.
+        image_shape: (channels, height, base_channels) of the images.
         noise: "gaussian" adds to intensities and clips them to [0, 1]; "masking" blackens pixels;
             "salt_and_pepper" makes them black or white.
         noise_factor: the Gaussian's standard deviation, or the share of pixels that are hit.
         noisy_target: whether the corrupted image is the target, as some textbooks have it, instead
             of the clean one.
-        autoencoder: the arguments of `DeterministicModel`, such as `latent_dim`.
+        autoencoder: the arguments of `AutoencoderModel`, such as `latent_dim`.
 
     Raises:
         ArgumentError: an argument is out of its range, or an own network does not fit.

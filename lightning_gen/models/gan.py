@@ -4,9 +4,9 @@ from typing import Any
 
 from torch import nn
 
-from lightning_gen.checks import check_image_shape, own_players, packed, require_default
 from lightning_gen.errors import require_at_least
-from lightning_gen.models.noise_game import NoiseGame
+from lightning_gen.models.base.checks import check_image_shape, own_players, packed, require_default
+from lightning_gen.models.base.noise_game import NoiseGame
 from lightning_gen.networks import MLPDiscriminator, MLPGenerator
 from lightning_gen.types import ImageShape
 
@@ -15,14 +15,14 @@ class GAN(NoiseGame):
     """The original game on multilayer perceptrons: images from noise z ~ N(0, I).
 
     As in the paper (sec. 5), the generator is rectified, the discriminator maxout with dropout;
-    the widths are those of the authors' published configuration for MNIST. Images end in tanh
+    the hidden_dims are those of the authors' published configuration for MNIST. Images end in tanh
     instead of a sigmoid, and Adam, which needs less care, stands before the paper's SGD.
 
     Args:
-        image_shape: (channels, height, width) of the images, of any size.
+        image_shape: (channels, height, base_channels) of the images, of any size.
         latent_dim: entries of z.
-        generator_widths: units of the generator's hidden layers.
-        discriminator_widths: units of the discriminator's hidden layers.
+        generator_hidden_dims: units of the generator's hidden layers.
+        discriminator_hidden_dims: units of the discriminator's hidden layers.
         maxout: affine pieces of each of those units; 1 stands for LeakyReLU 0.2.
         dropout: share of those units dropped at each step.
         minibatch_std: whether D sees how much its batch varies (Karras et al., 2018).
@@ -40,8 +40,8 @@ class GAN(NoiseGame):
         self,
         image_shape: ImageShape,
         latent_dim: int = 100,
-        generator_widths: tuple[int, ...] = (1200, 1200),
-        discriminator_widths: tuple[int, ...] = (240, 240),
+        generator_hidden_dims: tuple[int, ...] = (1200, 1200),
+        discriminator_hidden_dims: tuple[int, ...] = (240, 240),
         maxout: int = 5,
         dropout: float = 0.5,
         minibatch_std: bool = False,
@@ -56,17 +56,17 @@ class GAN(NoiseGame):
             latent_dim=latent_dim,
             maxout=maxout,
             pack=pack,
-            generator_widths=min(generator_widths, default=1),
-            discriminator_widths=min(discriminator_widths, default=1),
+            generator_hidden_dims=min(generator_hidden_dims, default=1),
+            discriminator_hidden_dims=min(discriminator_hidden_dims, default=1),
         )
         require_default("discriminator", discriminator, minibatch_std=minibatch_std)
         players = own_players(
             generator,
             discriminator,
-            lambda: MLPGenerator(latent_dim, image_shape, generator_widths),
+            lambda: MLPGenerator(latent_dim, image_shape, generator_hidden_dims),
             lambda: MLPDiscriminator(
                 packed(image_shape, pack),
-                discriminator_widths,
+                discriminator_hidden_dims,
                 maxout,
                 dropout,
                 minibatch_std=minibatch_std,

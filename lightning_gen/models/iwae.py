@@ -6,8 +6,8 @@ from torch import Tensor
 
 from lightning_gen.errors import require_at_least
 from lightning_gen.losses import log_mean_exp
-from lightning_gen.models.variational import VariationalModel
-from lightning_gen.optimization import Terms
+from lightning_gen.models.base.optimization import Terms
+from lightning_gen.models.base.variational import VariationalModel
 from lightning_gen.types import Images, ImageShape
 
 
@@ -15,7 +15,7 @@ class IWAE(VariationalModel):
     """A VAE on a tighter bound, of k weighted samples: L_k = E log 1/k sum p(x, z_i) / q(z_i | x).
 
     Args:
-        image_shape: (channels, height, width) of the images.
+        image_shape: (channels, height, base_channels) of the images.
         k: samples of z for each image; with 1, the bound is the ELBO.
         variational: the arguments of `VariationalModel`, such as `latent_dim`.
 

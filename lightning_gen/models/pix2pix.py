@@ -7,15 +7,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from lightning_gen.batches import PairReader
-from lightning_gen.checks import check_image_shape, own_network
 from lightning_gen.errors import ArgumentError, DataError, require_at_least, require_one_of
 from lightning_gen.losses import Adversarial
-from lightning_gen.models.adversarial import AdversarialModel
-from lightning_gen.models.translation import Likeness, reference_losses
+from lightning_gen.models.base.adversarial import AdversarialModel
+from lightning_gen.models.base.batches import PairReader
+from lightning_gen.models.base.checks import check_image_shape, own_network
+from lightning_gen.models.base.optimization import Schedule, Terms
+from lightning_gen.models.base.translation import PairedImageMetrics, reference_losses
 from lightning_gen.networks import Norm, PatchDiscriminator, UNetGenerator
-from lightning_gen.optimization import Schedule, Terms
-from lightning_gen.sampling import drawing, evaluating, keep_dropout
+from lightning_gen.sampling import eval_mode, keep_dropout, sampling_mode
 from lightning_gen.types import Batch, Direction, Images, ImageShape, Logits, Translations
 
 
@@ -30,19 +30,19 @@ class Pix2Pix(AdversarialModel):
     the end, without the off-by-one of the authors' epochs.
 
     Args:
-        image_shape: (channels, height, width) of domain A's images; the sides are what training
+        image_shape: (channels, height, base_channels) of domain A's images; the sides are what training
             sees.
         target_channels: channels of domain B's images; as many as A's by default.
         direction: which domain is translated: "AtoB" or "BtoA".
-        levels: halvings of the U-Net; sides must be multiples of 2^levels.
-        width: channels of both players next to the image.
-        layers: of D with stride 2; 3 gives patches of 70 x 70 pixels, 0 single pixels.
+        num_downs: halvings of the U-Net; sides must be multiples of 2^num_downs.
+        base_channels: channels of both players next to the image.
+        num_layers: of D with stride 2; 3 gives patches of 70 x 70 pixels, 0 single pixels.
         norm: "batch" or "instance", of both players.
-        dropout: whether G drops units of its inner levels in training, of which there are
-            `levels` - 5.
-        noise: whether it also does when it translates, as the authors have it; translations are
+        dropout: whether G drops units of its inner num_downs in training, of which there are
+            `num_downs` - 5.
+        dropout_at_test: whether it also does when it translates, as the authors have it; translations are
             then drawn rather than computed.
-        l1: weight lambda of |b - G(a)|.
+        lambda_l1: weight lambda of |b - G(a)|.
         adversarial: the two players' losses, a key of `ADVERSARIAL_LOSSES`.
         schedule: of the learning rates; see `Game`.
         decay_from: share of the training after which they begin to fall.
@@ -64,13 +64,13 @@ class Pix2Pix(AdversarialModel):
         image_shape: ImageShape,
         target_channels: int | None = None,
         direction: Direction = "AtoB",
-        levels: int = 8,
-        width: int = 64,
-        layers: int = 3,
+        num_downs: int = 8,
+        base_channels: int = 64,
+        num_layers: int = 3,
         norm: Norm = "batch",
         dropout: bool = True,
-        noise: bool = False,
-        l1: float = 100.0,
+        dropout_at_test: bool = False,
+        lambda_l1: float = 100.0,
         adversarial: Adversarial = "non_saturating",
         schedule: Schedule = "linear",
         decay_from: float = 0.5,
@@ -80,7 +80,7 @@ class Pix2Pix(AdversarialModel):
     ) -> None:
         channels, h, w = check_image_shape(image_shape)
         require_one_of(("AtoB", "BtoA"), direction=direction)
-        require_at_least(0, l1=l1)
+        require_at_least(0, lambda_l1=lambda_l1)
         if "color" in training.get("augmentations", ()):
             raise ArgumentError("augmentations", "of pairs cannot be 'color': it would mix them")
         channels_a, channels_b = channels, channels if target_channels is None else target_channels
@@ -88,23 +88,23 @@ class Pix2Pix(AdversarialModel):
         source, target = (
             (channels_a, channels_b) if direction == "AtoB" else (channels_b, channels_a)
         )
-        if generator is None and (h % 2**levels or w % 2**levels):
+        if generator is None and (h % 2**num_downs or w % 2**num_downs):
             raise ArgumentError(
-                "levels",
-                f"{levels} halve the sides {levels} times, but {h} x {w} pixels are "
-                f"no multiples of {2**levels}: take fewer levels, or another image size",
+                "num_downs",
+                f"{num_downs} halve the sides {num_downs} times, but {h} x {w} pixels are "
+                f"no multiples of {2**num_downs}: take fewer num_downs, or another image size",
             )
         G = own_network(
             "generator",
             generator,
-            lambda: UNetGenerator(source, target, levels, width, norm, dropout),
+            lambda: UNetGenerator(source, target, num_downs, base_channels, norm, dropout),
             (source, h, w),
             (target, h, w),
         )
         D = own_network(
             "discriminator",
             discriminator,
-            lambda: PatchDiscriminator(source + target, layers, width, norm),
+            lambda: PatchDiscriminator(source + target, num_layers, base_channels, norm),
             (source + target, h, w),
         )
         super().__init__(
@@ -122,8 +122,8 @@ class Pix2Pix(AdversarialModel):
         self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
         self.adversarial = reference_losses(adversarial)
         self.read = PairReader(channels_a, channels_b)
-        self.direction, self.l1, self.noise = direction, l1, noise
-        self.likeness = Likeness()
+        self.direction, self.lambda_l1, self.dropout_at_test = direction, lambda_l1, dropout_at_test
+        self.likeness = PairedImageMetrics()
 
     @property
     def translators(self) -> dict[Direction, nn.Module]:
@@ -155,7 +155,9 @@ class Pix2Pix(AdversarialModel):
 
     def generator_terms(self, x: Images, c: tuple[Tensor, ...]) -> Terms:
         """Eq. 4: D shall take G(a) for b, and G(a) shall be near b."""
-        return super().generator_terms(x, c) | {"l1": self.l1 * l1_loss(self.fakes(len(x), *c), x)}
+        return super().generator_terms(x, c) | {
+            "l1": self.lambda_l1 * l1_loss(self.fakes(len(x), *c), x)
+        }
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Translations:
         """Translations of the batch's images."""
@@ -163,7 +165,7 @@ class Pix2Pix(AdversarialModel):
         return self.translate(a, seed=batch_idx)
 
     def measure(self, batch: Batch, batch_idx: int, stage: str) -> None:
-        """Log how near held-out translations are to the truth; see `Likeness`."""
+        """Log how near held-out translations are to the truth; see `PairedImageMetrics`."""
         b, (a,) = self.split(batch)
         for name, value in self.likeness(self.translate(a, seed=batch_idx), b).items():
             self.log(f"{stage}/{name}", value, batch_size=len(b), sync_dist=True)
@@ -174,7 +176,7 @@ class Pix2Pix(AdversarialModel):
         """Images (b, c, h, w) of the one domain in the manner of the other, in [-1, 1].
 
         Args:
-            x: sides must be multiples of 2^levels; `tiling` takes any.
+            x: sides must be multiples of 2^num_downs; `tiling` takes any.
             direction: that of the training.
             seed: of the dropout, where it is kept (`noise`); without one, torch's own random state
                 goes on.
@@ -184,8 +186,8 @@ class Pix2Pix(AdversarialModel):
         """
         if direction not in (None, self.direction):
             raise ArgumentError("direction", f"of this model is {self.direction}, not {direction}")
-        with evaluating(self) if seed is None else drawing(self, self.device, seed):
-            keep_dropout(self, self.noise)
+        with eval_mode(self) if seed is None else sampling_mode(self, self.device, seed):
+            keep_dropout(self, self.dropout_at_test)
             return self(self.place(x))
 
     def demonstrate(self, batch: Batch) -> Mapping[Direction, tuple[Images, ...]]:

@@ -10,13 +10,16 @@ from lightning_gen.networks.autoencoders import (
     MLPEncoder,
 )
 from lightning_gen.networks.conditional import Embedded, ProjectionDiscriminator
-from lightning_gen.networks.cures import MinibatchStd, clip_weights, normalise_spectrally, pack
 from lightning_gen.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-from lightning_gen.networks.mixture import CodeMixture
 from lightning_gen.networks.mlp import MLPDiscriminator, MLPGenerator
 from lightning_gen.networks.patches import PatchDiscriminator
-from lightning_gen.networks.pool import ImagePool
 from lightning_gen.networks.reference import load_reference_weights, save_reference_weights
+from lightning_gen.networks.regularization import (
+    MinibatchStd,
+    apply_spectral_norm,
+    clip_weights,
+    pack,
+)
 from lightning_gen.networks.resnet import ResNetGenerator
 from lightning_gen.networks.tied import SigmoidEncoder, TransposedDecoder
 from lightning_gen.networks.translation import Norm
@@ -26,13 +29,11 @@ __all__ = [
     "Activation",
     "Augmentation",
     "Body",
-    "CodeMixture",
     "ConvDecoder",
     "ConvEncoder",
     "DCGANDiscriminator",
     "DCGANGenerator",
     "Embedded",
-    "ImagePool",
     "MLPDecoder",
     "MLPDiscriminator",
     "MLPEncoder",
@@ -48,7 +49,7 @@ __all__ = [
     "augment",
     "clip_weights",
     "load_reference_weights",
-    "normalise_spectrally",
+    "apply_spectral_norm",
     "pack",
     "save_reference_weights",
 ]

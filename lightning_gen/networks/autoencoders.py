@@ -32,13 +32,13 @@ class MLPEncoder(nn.Module):
     def __init__(
         self,
         image_shape: ImageShape,
-        widths: Sequence[int],
+        hidden_dims: Sequence[int],
         outputs: int,
         activation: Activation = "leaky_relu",
         condition: int = 0,
     ) -> None:
         super().__init__()
-        self.layers = perceptron((prod(image_shape) + condition, *widths, outputs), activation)
+        self.layers = perceptron((prod(image_shape) + condition, *hidden_dims, outputs), activation)
 
     def forward(self, x: Tensor, *c: Tensor) -> Latents:
         return self.layers(torch.cat([to_unit(x).flatten(1), *c], 1))
@@ -50,14 +50,16 @@ class MLPDecoder(nn.Module):
     def __init__(
         self,
         latent_dim: int,
-        widths: Sequence[int],
+        hidden_dims: Sequence[int],
         image_shape: ImageShape,
         activation: Activation = "leaky_relu",
         condition: int = 0,
     ) -> None:
         super().__init__()
         self.image_shape = image_shape
-        self.layers = perceptron((latent_dim + condition, *widths, prod(image_shape)), activation)
+        self.layers = perceptron(
+            (latent_dim + condition, *hidden_dims, prod(image_shape)), activation
+        )
 
     def forward(self, z: Latents, *c: Tensor) -> Tensor:
         return self.layers(torch.cat([z, *c], 1)).unflatten(1, self.image_shape)
@@ -70,26 +72,26 @@ class MLPDecoder(nn.Module):
 class ConvEncoder(nn.Module):
     """Images (b, c, h, w) and a condition to (b, outputs): halve the size, double the channels.
 
-    `width` is the number of channels after the first halving; a hidden layer follows the last one.
+    `base_channels` is the number of channels after the first halving; a hidden layer follows the last one.
     """
 
     def __init__(
         self,
         image_shape: ImageShape,
-        width: int,
-        hidden: int,
+        base_channels: int,
+        hidden_dim: int,
         outputs: int,
         activation: Activation = "relu",
         condition: int = 0,
     ) -> None:
         super().__init__()
-        sizes, channels = halvings(image_shape, width)
+        sizes, channels = halvings(image_shape, base_channels)
         layers: list[nn.Module] = []
         for before, after in pairwise(channels):
             layers += [nn.Conv2d(before, after, 3, 2, 1), activate(activation)]
         self.convolutions = nn.Sequential(*layers, nn.Flatten())
         flat = channels[-1] * prod(sizes[-1])
-        self.layers = perceptron((flat + condition, hidden, outputs), activation)
+        self.layers = perceptron((flat + condition, hidden_dim, outputs), activation)
 
     def forward(self, x: Tensor, *c: Tensor) -> Latents:
         return self.layers(torch.cat([self.convolutions(to_unit(x)), *c], 1))
@@ -102,17 +104,17 @@ class ConvDecoder(nn.Module):
         self,
         latent_dim: int,
         image_shape: ImageShape,
-        width: int,
-        hidden: int,
+        base_channels: int,
+        hidden_dim: int,
         activation: Activation = "relu",
         condition: int = 0,
     ) -> None:
         super().__init__()
-        sizes, channels = halvings(image_shape, width)
+        sizes, channels = halvings(image_shape, base_channels)
         sizes.reverse()
         channels.reverse()
         flat = channels[0] * prod(sizes[0])
-        self.layers = perceptron((latent_dim + condition, hidden, flat), activation)
+        self.layers = perceptron((latent_dim + condition, hidden_dim, flat), activation)
         layers: list[nn.Module] = [nn.Unflatten(1, (channels[0], *sizes[0]))]
         for (before, after), (small, large) in zip(
             pairwise(channels), pairwise(sizes), strict=True
@@ -153,12 +155,14 @@ def activate(name: Activation) -> nn.Module:
     return layer(**arguments)
 
 
-def halvings(image_shape: ImageShape, width: int) -> tuple[list[tuple[int, int]], list[int]]:
+def halvings(
+    image_shape: ImageShape, base_channels: int
+) -> tuple[list[tuple[int, int]], list[int]]:
     """Sizes and channels from the image inwards: 28, 14, 7, 4 with 1, 8, 16, 32 of them."""
     channels, *side = image_shape
     sizes, counts = [(side[0], side[1])], [channels]
     while min(sizes[-1]) > SMALLEST:
         h, w = sizes[-1]
         sizes.append(((h + 1) // 2, (w + 1) // 2))
-        counts.append(width << (len(sizes) - 2))
+        counts.append(base_channels << (len(sizes) - 2))
     return sizes, counts

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gen.errors import ArgumentError
-from lightning_gen.networks.cures import MinibatchStd
-from lightning_gen.networks.initial import initialise
+from lightning_gen.networks.initialization import init_weights
+from lightning_gen.networks.regularization import MinibatchStd
 from lightning_gen.types import ImageShape
 
 SIZES = tuple(base << n for n in range(2, 7) for base in (4, 5, 6, 7) if base << n <= 256)
@@ -16,14 +16,14 @@ SIZES = tuple(base << n for n in range(2, 7) for base in (4, 5, 6, 7) if base <<
 class DCGANGenerator(nn.Sequential):
     """Latents (b, latent_dim) to images (b, *image_shape): project, then double up to size.
 
-    `width` is the number of channels next to the image; it doubles with each halving of the size,
-    up to 8 times the width. A condition (b, condition) stands beside the latents.
+    `base_channels` is the number of channels next to the image; it doubles with each halving of the size,
+    up to 8 times `base_channels`. A condition (b, condition) stands beside the latents.
     """
 
     def __init__(
-        self, latent_dim: int, image_shape: ImageShape, width: int, condition: int = 0
+        self, latent_dim: int, image_shape: ImageShape, base_channels: int, condition: int = 0
     ) -> None:
-        (h, w), channels = _pyramid(image_shape, width)
+        (h, w), channels = _pyramid(image_shape, base_channels)
         channels.reverse()  # from the smallest map to the image
         super().__init__(
             nn.Linear(latent_dim + condition, channels[0] * h * w, bias=False),
@@ -42,7 +42,7 @@ class DCGANGenerator(nn.Sequential):
             nn.ConvTranspose2d(channels[-1], image_shape[0], 4, 2, 1),
             nn.Tanh(),
         )
-        _initialise(self)
+        _init_weights(self)
 
     def forward(self, z: Tensor, *c: Tensor) -> Tensor:
         return super().forward(torch.cat([z, *c], 1) if c else z)
@@ -59,13 +59,13 @@ class DCGANDiscriminator(nn.Sequential):
     def __init__(
         self,
         image_shape: ImageShape,
-        width: int,
+        base_channels: int,
         condition: int = 0,
         batch_norm: bool = True,
         minibatch_std: bool = False,
-        hidden: int = 0,
+        hidden_dim: int = 0,
     ) -> None:
-        (h, w), channels = _pyramid(image_shape, width)
+        (h, w), channels = _pyramid(image_shape, base_channels)
         features = (channels[-1] + minibatch_std) * h * w
         super().__init__(
             nn.Conv2d(image_shape[0] + condition, channels[0], 4, 2, 1),
@@ -81,17 +81,21 @@ class DCGANDiscriminator(nn.Sequential):
             ),
             *([MinibatchStd()] if minibatch_std else []),
             nn.Flatten(),
-            *([nn.Linear(features, hidden), nn.LeakyReLU(0.2, inplace=True)] if hidden else []),
-            nn.Linear(hidden or features, 1),
+            *(
+                [nn.Linear(features, hidden_dim), nn.LeakyReLU(0.2, inplace=True)]
+                if hidden_dim
+                else []
+            ),
+            nn.Linear(hidden_dim or features, 1),
         )
-        _initialise(self)
+        _init_weights(self)
 
     def forward(self, x: Tensor, *c: Tensor) -> Tensor:
         maps = [entry[..., None, None].expand(-1, -1, *x.shape[2:]) for entry in c]
         return super().forward(torch.cat([x, *maps], 1) if maps else x)
 
 
-def _pyramid(image_shape: ImageShape, width: int) -> tuple[tuple[int, int], list[int]]:
+def _pyramid(image_shape: ImageShape, base_channels: int) -> tuple[tuple[int, int], list[int]]:
     """The smallest feature map's height and width, and the channels from the image inwards."""
     _, *sides = image_shape
     halvings = min(sides).bit_length() - 3  # leaves 4 to 7 pixels on the shorter side
@@ -102,10 +106,10 @@ def _pyramid(image_shape: ImageShape, width: int) -> tuple[tuple[int, int], list
             f"Sizes that fit: {', '.join(map(str, SIZES))}. Resize or pad the images.",
         )
     h, w = (side >> halvings for side in sides)
-    return (h, w), [width * min(2**i, 8) for i in range(halvings)]
+    return (h, w), [base_channels * min(2**i, 8) for i in range(halvings)]
 
 
-def _initialise(network: nn.Module) -> None:
+def _init_weights(network: nn.Module) -> None:
     """In channels_last, which a third more images a second on CPUs speak for."""
     network.to(memory_format=torch.channels_last)
-    initialise(network)
+    init_weights(network)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gen.errors import ArgumentError
-from lightning_gen.networks.cures import MinibatchStd
+from lightning_gen.networks.regularization import MinibatchStd
 from lightning_gen.types import ImageShape
 
 
@@ -22,10 +22,10 @@ class MLPGenerator(nn.Sequential):
         self,
         latent_dim: int,
         image_shape: ImageShape,
-        widths: Sequence[int],
+        hidden_dims: Sequence[int],
         condition: int = 0,
     ) -> None:
-        sizes = (latent_dim + condition, *widths)
+        sizes = (latent_dim + condition, *hidden_dims)
         hidden = [
             layer
             for before, after in pairwise(sizes)
@@ -55,7 +55,7 @@ class Maxout(nn.Module):
 class MLPDiscriminator(nn.Sequential):
     """Images (b, c, h, w) to logits (b, 1): maxout layers with dropout.
 
-    `pieces=1`, where a maximum would leave the layers linear, takes LeakyReLU 0.2 instead. A
+    `maxout=1`, where a maximum would leave the layers linear, takes LeakyReLU 0.2 instead. A
     condition (b, condition) stands beside the pixels.
 
     Raises:
@@ -65,8 +65,8 @@ class MLPDiscriminator(nn.Sequential):
     def __init__(
         self,
         image_shape: ImageShape,
-        widths: Sequence[int],
-        pieces: int,
+        hidden_dims: Sequence[int],
+        maxout: int,
         dropout: float,
         condition: int = 0,
         minibatch_std: bool = False,
@@ -75,10 +75,10 @@ class MLPDiscriminator(nn.Sequential):
             raise ArgumentError("dropout", f"must be in [0, 1), but is {dropout}")
         layers: list[nn.Module] = [nn.Flatten()]
         size = prod(image_shape) + condition
-        for width in widths:
+        for width in hidden_dims:
             unit = (
-                [Maxout(size, width, pieces)]
-                if pieces > 1
+                [Maxout(size, width, maxout)]
+                if maxout > 1
                 else [nn.Linear(size, width), nn.LeakyReLU(0.2)]
             )
             layers += [*unit, nn.Dropout(dropout)] if dropout > 0 else unit

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gen.errors import require_at_least
-from lightning_gen.networks.initial import initialise
+from lightning_gen.networks.initialization import init_weights
 from lightning_gen.networks.translation import (
     Norm,
     check_images,
@@ -22,8 +22,8 @@ class PatchDiscriminator(nn.Sequential):
 
     Args:
         in_channels: of condition and image together.
-        layers: how often the sides are halved; 0 judges pixels.
-        width: channels of the first layer; they double, up to 8 times the width.
+        num_layers: how often the sides are halved; 0 judges pixels.
+        base_channels: channels of the first layer; they double, up to 8 times the base_channels.
         norm: of batches, or of each image alone.
 
     Raises:
@@ -31,19 +31,23 @@ class PatchDiscriminator(nn.Sequential):
     """
 
     def __init__(
-        self, in_channels: int = 6, layers: int = 3, width: int = 64, norm: Norm = "batch"
+        self,
+        in_channels: int = 6,
+        num_layers: int = 3,
+        base_channels: int = 64,
+        norm: Norm = "batch",
     ) -> None:
-        require_at_least(1, in_channels=in_channels, width=width)
-        require_at_least(0, layers=layers)
+        require_at_least(1, in_channels=in_channels, base_channels=base_channels)
+        require_at_least(0, num_layers=num_layers)
         require_norm(norm)
         super().__init__(
-            named("model", *_patches(in_channels, layers, width, norm))
-            if layers
-            else named("net", *_pixels(in_channels, width, norm))
+            named("model", *_patches(in_channels, num_layers, base_channels, norm))
+            if num_layers
+            else named("net", *_pixels(in_channels, base_channels, norm))
         )
         self.in_channels = in_channels
-        self.smallest = 3 << layers if layers else 1  # 3 x 3 for the last two layers
-        initialise(self)
+        self.smallest = 3 << num_layers if num_layers else 1  # 3 x 3 for the last two layers
+        init_weights(self)
 
     def forward(self, x: Tensor, *c: Tensor) -> Tensor:
         x = torch.cat([*c, x], 1) if c else x
@@ -51,11 +55,11 @@ class PatchDiscriminator(nn.Sequential):
         return super().forward(x)
 
 
-def _patches(in_channels: int, layers: int, width: int, norm: Norm) -> list[nn.Module]:
-    channels = [width * min(2**n, 8) for n in range(layers + 1)]
-    stack = [nn.Conv2d(in_channels, width, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
-    for n in range(1, layers + 1):
-        stride = 2 if n < layers else 1
+def _patches(in_channels: int, num_layers: int, base_channels: int, norm: Norm) -> list[nn.Module]:
+    channels = [base_channels * min(2**n, 8) for n in range(num_layers + 1)]
+    stack = [nn.Conv2d(in_channels, base_channels, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
+    for n in range(1, num_layers + 1):
+        stride = 2 if n < num_layers else 1
         stack += [
             nn.Conv2d(channels[n - 1], channels[n], 4, stride, 1, bias=norm == "instance"),
             norm_layer(norm, channels[n]),
@@ -64,13 +68,13 @@ def _patches(in_channels: int, layers: int, width: int, norm: Norm) -> list[nn.M
     return [*stack, nn.Conv2d(channels[-1], 1, 4, 1, 1)]
 
 
-def _pixels(in_channels: int, width: int, norm: Norm) -> list[nn.Module]:
+def _pixels(in_channels: int, base_channels: int, norm: Norm) -> list[nn.Module]:
     bias = norm == "instance"
     return [
-        nn.Conv2d(in_channels, width, 1),
+        nn.Conv2d(in_channels, base_channels, 1),
         nn.LeakyReLU(0.2, inplace=True),
-        nn.Conv2d(width, 2 * width, 1, bias=bias),
-        norm_layer(norm, 2 * width),
+        nn.Conv2d(base_channels, 2 * base_channels, 1, bias=bias),
+        norm_layer(norm, 2 * base_channels),
         nn.LeakyReLU(0.2, inplace=True),
-        nn.Conv2d(2 * width, 1, 1, bias=bias),
+        nn.Conv2d(2 * base_channels, 1, 1, bias=bias),
     ]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lightning_gen.errors import CheckpointError, first_few
-from lightning_gen.files import read_data, whole
+from lightning_gen.files import atomic_write, read_data
 from lightning_gen.networks.patches import PatchDiscriminator
 from lightning_gen.networks.resnet import ResNetGenerator
 from lightning_gen.networks.unet import UNetGenerator
@@ -47,7 +47,7 @@ def load_reference_weights(path: str | Path) -> ReferenceNetwork:
 def save_reference_weights(network: ReferenceNetwork, path: str | Path) -> None:
     """Write a network's weights as a file that the published code reads."""
     state = {key: tensor.cpu() for key, tensor in network.state_dict().items()}
-    with whole(Path(path)) as part:
+    with atomic_write(Path(path)) as part:
         torch.save(state, part)
 
 
@@ -87,29 +87,32 @@ def _recognise(
         raise CheckpointError(f"{path} holds an anti-aliased network of CUT, which is none of ours")
     shapes = {key: tensor.shape for key, tensor in state.items() if tensor.ndim == 4}
     norm = "batch" if any(key.endswith(STATISTICS[0]) for key in state) else "instance"
-    levels = max((key.count("model.") for key in shapes), default=0) - 1
-    blocks = len({key.split(".")[1] for key in shapes if ".conv_block." in key})
+    num_downs = max((key.count("model.") for key in shapes), default=0) - 1
+    num_blocks = len({key.split(".")[1] for key in shapes if ".conv_block." in key})
     kind: type[ReferenceNetwork]
     match shapes:
         case {
-            "model.model.0.weight": (width, c, *_),
+            "model.model.0.weight": (base_channels, c, *_),
             "model.model.3.weight": (_, out, *_),
-        } if levels > 1:
-            kind, own = UNetGenerator, {"out_channels": out, "levels": levels}
-        case {"model.1.weight": (width, c, *_)} if blocks:
-            out, *_ = shapes.get(f"model.{blocks + 17}.weight", (c,))
+        } if num_downs > 1:
+            kind, own = UNetGenerator, {"out_channels": out, "num_downs": num_downs}
+        case {"model.1.weight": (base_channels, c, *_)} if num_blocks:
+            out, *_ = shapes.get(f"model.{num_blocks + 17}.weight", (c,))
             dropout = "model.10.conv_block.6.weight" in shapes
-            kind, own = ResNetGenerator, {"out_channels": out, "blocks": blocks, "dropout": dropout}
-        case {"model.0.weight": (width, c, *_)} if len(shapes) > 2:
-            kind, own = PatchDiscriminator, {"layers": len(shapes) - 2}
-        case {"net.0.weight": (width, c, *_)}:
-            kind, own = PatchDiscriminator, {"layers": 0}
+            kind, own = (
+                ResNetGenerator,
+                {"out_channels": out, "num_blocks": num_blocks, "dropout": dropout},
+            )
+        case {"model.0.weight": (base_channels, c, *_)} if len(shapes) > 2:
+            kind, own = PatchDiscriminator, {"num_layers": len(shapes) - 2}
+        case {"net.0.weight": (base_channels, c, *_)}:
+            kind, own = PatchDiscriminator, {"num_layers": 0}
         case _:
             raise CheckpointError(
                 f"{path} holds no network of pix2pix or CycleGAN (U-Net, ResNet, patch or pixel "
                 f"discriminator), but {_some(list(state))}"
             )
-    return kind, {"in_channels": c, **own, "width": width, "norm": norm}
+    return kind, {"in_channels": c, **own, "base_channels": base_channels, "norm": norm}
 
 
 def _differences(state: dict[str, Tensor], own: dict[str, Tensor]) -> str:

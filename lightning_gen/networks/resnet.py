@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from lightning_gen.errors import require_at_least
-from lightning_gen.networks.initial import initialise
+from lightning_gen.networks.initialization import init_weights
 from lightning_gen.networks.translation import (
     Norm,
     check_images,
@@ -16,19 +16,19 @@ from lightning_gen.networks.translation import (
 class ResNetGenerator(nn.Sequential):
     """Images (b, in_channels, h, w) to images (b, out_channels, h, w) in [-1, 1].
 
-    The sides are halved twice, the features changed by residual blocks, the sides doubled twice, as
+    The sides are halved twice, the features changed by residual num_blocks, the sides doubled twice, as
     in Johnson et al. (2016), https://arxiv.org/abs/1603.08155.
 
     Args:
         in_channels: of the images that come in.
         out_channels: of the images that go out.
-        blocks: 9 for images of 256 pixels, 6 for 128.
-        width: channels at full size; the blocks have 4 times as many.
+        num_blocks: 9 for images of 256 pixels, 6 for 128.
+        base_channels: channels at full size; the num_blocks have 4 times as many.
         norm: of batches, or of each image alone.
         dropout: whether each block drops half of its features.
 
     Attributes:
-        multiple: height and width must be multiples of it, 4, and at least 8.
+        multiple: height and base_channels must be multiples of it, 4, and at least 8.
 
     Raises:
         ArgumentError: an argument is out of its range.
@@ -40,13 +40,15 @@ class ResNetGenerator(nn.Sequential):
         self,
         in_channels: int = 3,
         out_channels: int = 3,
-        blocks: int = 9,
-        width: int = 64,
+        num_blocks: int = 9,
+        base_channels: int = 64,
         norm: Norm = "instance",
         dropout: bool = False,
     ) -> None:
-        require_at_least(1, in_channels=in_channels, out_channels=out_channels, width=width)
-        require_at_least(1, blocks=blocks)
+        require_at_least(
+            1, in_channels=in_channels, out_channels=out_channels, base_channels=base_channels
+        )
+        require_at_least(1, num_blocks=num_blocks)
         require_norm(norm)
         bias = norm == "instance"
 
@@ -56,24 +58,24 @@ class ResNetGenerator(nn.Sequential):
         layers = named(
             "model",
             nn.ReflectionPad2d(3),
-            nn.Conv2d(in_channels, width, 7, bias=bias),
-            *then(width),
-            nn.Conv2d(width, 2 * width, 3, 2, 1, bias=bias),
-            *then(2 * width),
-            nn.Conv2d(2 * width, 4 * width, 3, 2, 1, bias=bias),
-            *then(4 * width),
-            *(Residual(4 * width, norm, dropout) for _ in range(blocks)),
-            nn.ConvTranspose2d(4 * width, 2 * width, 3, 2, 1, 1, bias=bias),
-            *then(2 * width),
-            nn.ConvTranspose2d(2 * width, width, 3, 2, 1, 1, bias=bias),
-            *then(width),
+            nn.Conv2d(in_channels, base_channels, 7, bias=bias),
+            *then(base_channels),
+            nn.Conv2d(base_channels, 2 * base_channels, 3, 2, 1, bias=bias),
+            *then(2 * base_channels),
+            nn.Conv2d(2 * base_channels, 4 * base_channels, 3, 2, 1, bias=bias),
+            *then(4 * base_channels),
+            *(Residual(4 * base_channels, norm, dropout) for _ in range(num_blocks)),
+            nn.ConvTranspose2d(4 * base_channels, 2 * base_channels, 3, 2, 1, 1, bias=bias),
+            *then(2 * base_channels),
+            nn.ConvTranspose2d(2 * base_channels, base_channels, 3, 2, 1, 1, bias=bias),
+            *then(base_channels),
             nn.ReflectionPad2d(3),
-            nn.Conv2d(width, out_channels, 7),
+            nn.Conv2d(base_channels, out_channels, 7),
             nn.Tanh(),
         )
         super().__init__(layers)
         self.in_channels = in_channels
-        initialise(self)
+        init_weights(self)
 
     def forward(self, x: Tensor) -> Tensor:
         check_images(x, self.in_channels, self.multiple, 8)  # 2 x 2 in a block, for its padding

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gen.errors import require_at_least
-from lightning_gen.networks.initial import initialise
+from lightning_gen.networks.initialization import init_weights
 from lightning_gen.networks.translation import (
     Norm,
     check_images,
@@ -25,14 +25,14 @@ class UNetGenerator(nn.Sequential):
     Args:
         in_channels: of the images that come in.
         out_channels: of the images that go out.
-        levels: 8 for images of 256 pixels, 7 for 128.
-        width: channels of the outermost level; they double inwards, up to 8 times the width.
+        num_downs: 8 for images of 256 pixels, 7 for 128.
+        base_channels: channels of the outermost level; they double inwards, up to 8 times the base_channels.
         norm: of batches, or of each image alone.
         dropout: whether the levels between the innermost and the outer four drop half of their
             features, which is all the noise that pix2pix has.
 
     Attributes:
-        multiple: height and width must be multiples of it, 2^levels.
+        multiple: height and base_channels must be multiples of it, 2^num_downs.
 
     Raises:
         ArgumentError: an argument is out of its range.
@@ -42,29 +42,31 @@ class UNetGenerator(nn.Sequential):
         self,
         in_channels: int = 3,
         out_channels: int = 3,
-        levels: int = 8,
-        width: int = 64,
+        num_downs: int = 8,
+        base_channels: int = 64,
         norm: Norm = "batch",
         dropout: bool = True,
     ) -> None:
-        require_at_least(1, in_channels=in_channels, out_channels=out_channels, width=width)
-        require_at_least(2, levels=levels)
+        require_at_least(
+            1, in_channels=in_channels, out_channels=out_channels, base_channels=base_channels
+        )
+        require_at_least(2, num_downs=num_downs)
         require_norm(norm)
-        channels = [width * min(2**level, 8) for level in range(levels)]
+        channels = [base_channels * min(2**level, 8) for level in range(num_downs)]
         level = Level(channels[-2], channels[-1], norm)
-        for n in range(levels - 2, 0, -1):
+        for n in range(num_downs - 2, 0, -1):
             level = Level(channels[n - 1], channels[n], norm, level, dropout and n >= 4)
         layers = named(
             "model",
-            nn.Conv2d(in_channels, width, 4, 2, 1, bias=norm == "instance"),
+            nn.Conv2d(in_channels, base_channels, 4, 2, 1, bias=norm == "instance"),
             level,
             nn.ReLU(inplace=True),
-            nn.ConvTranspose2d(2 * width, out_channels, 4, 2, 1),
+            nn.ConvTranspose2d(2 * base_channels, out_channels, 4, 2, 1),
             nn.Tanh(),
         )
         super().__init__(OrderedDict(model=nn.Sequential(layers)))
-        self.in_channels, self.multiple = in_channels, 2**levels
-        initialise(self)
+        self.in_channels, self.multiple = in_channels, 2**num_downs
+        init_weights(self)
 
     def forward(self, x: Tensor) -> Tensor:
         check_images(x, self.in_channels, self.multiple, self.multiple)

@@ -5,14 +5,14 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
 
-from lightning_gen.types import in_float
+from lightning_gen.types import to_float32
 
 
 class MinibatchStd(nn.Module):
     """How much the batch varies, as one more channel or feature: Karras et al. (2018), sec. 3."""
 
     def forward(self, x: Tensor) -> Tensor:
-        lifted = in_float(x)  # 1e-8 is 0 in float16
+        lifted = to_float32(x)  # 1e-8 is 0 in float16
         variance = (lifted - lifted.mean(0)).square().mean(0)  # thrice as fast as var(0) on a CPU
         spread = (variance + 1e-8).sqrt().mean().to(x.dtype)
         return torch.cat([x, spread.expand_as(x[:, :1])], 1)
@@ -26,7 +26,7 @@ def pack(x: Tensor, m: int) -> Tensor:
     return x if m == 1 else x[: len(x) // m * m].unflatten(0, (-1, m)).flatten(1, 2)
 
 
-def normalise_spectrally(discriminator: nn.Module) -> None:
+def apply_spectral_norm(discriminator: nn.Module) -> None:
     """Divide every layer's weight by its largest singular value: Miyato et al. (2018), eq. 8."""
     for module in list(discriminator.modules()):
         layer = isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)

@@ -1,6 +1,5 @@
 """What every model here does besides learning: noise that repeats, logs that cost nothing."""
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, cast
@@ -10,17 +9,16 @@ from lightning import LightningModule
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from lightning_gen.batches import BatchReader, PairReader
 from lightning_gen.checkpoints import REPORTS_KEY, SEED_KEY, check_states, describe
 from lightning_gen.errors import ArgumentError, DataError
-from lightning_gen.memory import keep_freed_memory
-from lightning_gen.nonfinite import NonFiniteGuard
-from lightning_gen.optimization import OptimizerSettings
-from lightning_gen.sampling import derive_seed, seed_noise
+from lightning_gen.models.base.batches import BatchReader, PairReader
+from lightning_gen.models.base.nonfinite import NonFiniteGuard
+from lightning_gen.models.base.optimization import OptimizerSettings
+from lightning_gen.sampling import derive_seed, seed_generators
 from lightning_gen.types import Batch, ImageShape, Labels, Scalar
 
 
-class ImageModel(LightningModule, ABC):
+class GenerativeModel(LightningModule, ABC):
     """A model of images: the plumbing of training, validation and checkpoints.
 
     Noise depends on nothing but the run's seed, the batch's number and the process, so that a
@@ -28,7 +26,7 @@ class ImageModel(LightningModule, ABC):
     steps, and a loss that is no number ends the run.
 
     Args:
-        image_shape: (channels, height, width) of the images.
+        image_shape: (channels, height, base_channels) of the images.
     """
 
     networks: ClassVar[Sequence[str]]  # attributes and arguments that checkpoints hold as weights
@@ -75,11 +73,6 @@ class ImageModel(LightningModule, ABC):
 
     def on_fit_start(self) -> None:
         """Be in training; take the run's seed, one for all processes, or go on with the saved."""
-        if self.device.type == "cpu":
-            # Lightning's import turns this check on; on a machine without NVIDIA's libraries it
-            # searches for them at every optimizer step
-            os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
-            keep_freed_memory()
         if not self.training:  # as `load_model` gives it
             self.train()
         if self.trainer.ckpt_path is None:
@@ -122,7 +115,7 @@ class ImageModel(LightningModule, ABC):
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed the noise of this batch."""
         batches = self.trainer.fit_loop.total_batch_idx
-        seed_noise(derive_seed(self.seed, batches, self.global_rank), self.device)
+        seed_generators(derive_seed(self.seed, batches, self.global_rank), self.device)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Log the latest reports every n steps, and let callbacks know those of an epoch's end.

@@ -24,7 +24,7 @@ def reference_losses(adversarial: Adversarial) -> AdversarialLoss:
     return ADVERSARIAL_LOSSES[adversarial].weighted(whole / 2, whole)
 
 
-class Likeness(nn.Module):
+class PairedImageMetrics(nn.Module):
     """How near translations are to the truth, over all batches of a stage and all processes."""
 
     def __init__(self) -> None:

@@ -8,21 +8,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
-from lightning_gen.checks import check_image_shape
 from lightning_gen.errors import NotReadyError, require_at_least, require_one_of
 from lightning_gen.losses.contraction import exact
-from lightning_gen.models.autoencoding import AutoencodingModel
-from lightning_gen.models.coders import coders
-from lightning_gen.networks import Activation, Body, CodeMixture
-from lightning_gen.optimization import Terms
-from lightning_gen.sampling import drawing, evaluating
+from lightning_gen.models.base.autoencoding import AutoencodingModel
+from lightning_gen.models.base.checks import check_image_shape
+from lightning_gen.models.base.encoder_decoder import coders
+from lightning_gen.models.base.mixture import CodeMixture
+from lightning_gen.models.base.optimization import Terms
+from lightning_gen.networks import Activation, Body
+from lightning_gen.sampling import eval_mode, sampling_mode
 from lightning_gen.types import Batch, Images, ImageShape, Latents, from_unit, to_unit
 
 Reconstruction = Literal["mse", "bce"]
 CODES = 5000  # validation codes that the mixture is fitted to, at most
 
 
-class DeterministicModel(AutoencodingModel, ABC):
+class AutoencoderModel(AutoencodingModel, ABC):
     """A code for each image, and the distance between the image and what is decoded from it.
 
     Distances are means over pixels, of intensities in [0, 1]. After each validation, a Gaussian
@@ -30,15 +31,15 @@ class DeterministicModel(AutoencodingModel, ABC):
     itself says nothing of how codes are distributed.
 
     Args:
-        image_shape: (channels, height, width) of the images.
+        image_shape: (channels, height, base_channels) of the images.
         latent_dim: entries of a code.
-        body: "conv", whose hidden layer has the only one of the `widths`, or "mlp".
-        widths: units of the hidden layers, from the image to the code and backwards.
-        width: channels of the convolutions next to the image; unused by the MLP.
+        architecture: "conv", whose hidden layer has the only one of the `hidden_dims`, or "mlp".
+        hidden_dims: units of the hidden num_layers, from the image to the code and backwards.
+        base_channels: channels of the convolutions next to the image; unused by the MLP.
         activation: "leaky_relu" (0.2), "relu", "tanh" or "sigmoid".
         loss: "mse", or "bce", the cross-entropy of intensities taken as probabilities.
         sparsity: weight of the L1 norm of the code.
-        mixture: components of the Gaussian mixture; 0 fits none.
+        mixture_components: components of the Gaussian mixture; 0 fits none.
         weight_decay: of the L2 penalty on weights.
         encoder: your own network instead: images to codes (b, latent_dim).
         decoder: your own network instead: codes to the logits of intensities (b, *image_shape).
@@ -54,13 +55,13 @@ class DeterministicModel(AutoencodingModel, ABC):
         self,
         image_shape: ImageShape,
         latent_dim: int = 4,
-        body: Body = "conv",
-        widths: tuple[int, ...] = (128,),
-        width: int = 8,
+        architecture: Body = "conv",
+        hidden_dims: tuple[int, ...] = (128,),
+        base_channels: int = 8,
         activation: Activation = "relu",
         loss: Reconstruction = "mse",
         sparsity: float = 0.0,
-        mixture: int = 10,
+        mixture_components: int = 10,
         weight_decay: float = 1e-5,
         encoder: nn.Module | None = None,
         decoder: nn.Module | None = None,
@@ -68,13 +69,13 @@ class DeterministicModel(AutoencodingModel, ABC):
     ) -> None:
         image_shape = check_image_shape(image_shape)
         require_one_of(get_args(Reconstruction), loss=loss)
-        require_at_least(0, sparsity=sparsity, mixture=mixture)
+        require_at_least(0, sparsity=sparsity, mixture_components=mixture_components)
         pair = coders(
             image_shape,
             latent_dim,
-            body=body,
-            widths=tuple(widths),
-            width=width,
+            architecture=architecture,
+            hidden_dims=tuple(hidden_dims),
+            base_channels=base_channels,
             activation=activation,
             encoder=encoder,
             decoder=decoder,
@@ -91,7 +92,7 @@ class DeterministicModel(AutoencodingModel, ABC):
         self.distance = {"mse": squared_error, "bce": cross_entropy}[loss]
         self.sparsity = sparsity
         self.codes: list[Latents] = []
-        self.mixture = CodeMixture(mixture, latent_dim)
+        self.mixture = CodeMixture(mixture_components, latent_dim)
 
     def terms(self, x: Images, *c: Tensor) -> Terms:
         """The distance from the target, and the weight of the code."""
@@ -112,7 +113,7 @@ class DeterministicModel(AutoencodingModel, ABC):
 
     def jacobian_norm(self, x: Images) -> Tensor:
         """||dh/dx||_F of the code h at each image, (b,), per unit of intensity in [0, 1]."""
-        with evaluating(self):
+        with eval_mode(self):
             norm = exact(lambda p: self.encoder(from_unit(p)), to_unit(self.place(x)))
         return norm.sqrt()
 
@@ -123,7 +124,7 @@ class DeterministicModel(AutoencodingModel, ABC):
             self.codes.append(self.encode(*self.read(batch)))
 
     def on_validation_epoch_end(self) -> None:
-        """Fit the mixture, from all processes' codes and therefore alike in all of them."""
+        """Fit the mixture_components, from all processes' codes and therefore alike in all of them."""
         codes = [cast(Tensor, self.all_gather(z)).flatten(0, -2) for z in self.codes]
         self.codes = []
         if codes and not self.trainer.sanity_checking:
@@ -137,7 +138,7 @@ class DeterministicModel(AutoencodingModel, ABC):
         Raises:
             NotReadyError: no mixture has been fitted.
         """
-        with drawing(self, self.device, seed):
+        with sampling_mode(self, self.device, seed):
             return self.decode(self.prior(n))
 
     def prior(self, n: int) -> Latents:

@@ -13,10 +13,9 @@ from lightning_gen.datamodules import (
     MNISTDataModule,
     StackedMNISTDataModule,
 )
-from lightning_gen.datamodules.tensors import BatchedImages
+from lightning_gen.datamodules.base import BatchedImages
 from lightning_gen.errors import DataError
-from lightning_gen.metrics import ModeCoverage, load_digit_classifier
-from lightning_gen.metrics.digit_figures import (
+from lightning_gen.inference.digit_metrics import (
     Digits,
     Figures,
     class_figures,
@@ -25,6 +24,7 @@ from lightning_gen.metrics.digit_figures import (
     memorisation,
     named,
 )
+from lightning_gen.metrics import ModeCoverage, load_digit_classifier
 from lightning_gen.types import Images, Labels, to_images, to_pixels
 
 CLOSEST = 10  # samples that are shown above the training images next to them

@@ -7,14 +7,14 @@ from warnings import warn
 from torch import Tensor
 
 from lightning_gen.errors import DataError
-from lightning_gen.types import Batch, Counterparts, Images, ImageShape, Labels, unpack
+from lightning_gen.types import Batch, Counterparts, Images, ImageShape, Labels, unpack_batch
 
 
 class BatchReader:
     """Takes images and labels out of a batch, and checks the first one it sees.
 
     Args:
-        image_shape: (channels, height, width) of the images the model was made for.
+        image_shape: (channels, height, base_channels) of the images the model was made for.
     """
 
     def __init__(self, image_shape: ImageShape) -> None:
@@ -27,7 +27,7 @@ class BatchReader:
         Raises:
             DataError: the first batch holds images of another shape, type or range.
         """
-        x, labels = unpack(batch)
+        x, labels = unpack_batch(batch)
         if not self.checked:
             check_images(x, self.image_shape)
             self.checked = True
@@ -81,7 +81,7 @@ def check_images(x: Tensor, image_shape: ImageShape) -> None:
     """
     if x.shape[1:] != image_shape:
         raise DataError(
-            f"the data's images have the shape {tuple(x.shape[1:])} (channels, height, width), "
+            f"the data's images have the shape {tuple(x.shape[1:])} (channels, height, base_channels), "
             f"the model's {tuple(image_shape)}.\n"
             f"Resize the images, or make the model with image_shape={tuple(x.shape[1:])}."
         )

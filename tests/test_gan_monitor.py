@@ -10,8 +10,8 @@ import torch
 from lightning import Trainer, seed_everything
 from torch.utils.data import DataLoader
 
-from lightning_gen import Autoencoder, GameHealth
-from lightning_gen.callbacks.game_health import gradient_norm
+from lightning_gen import Autoencoder, GANMonitor
+from lightning_gen.callbacks.gan_monitor import gradient_norm
 from tests.conftest import SHAPE, images, same, small_dcgan, small_gan, state
 
 Fit = Callable[..., Trainer]
@@ -19,11 +19,11 @@ ALWAYS = {"accuracy_real", "accuracy_fake", "mean_real", "mean_fake", "diversity
 
 
 def test_figures_are_logged_when_training_logs(fit: Fit) -> None:
-    trainer = fit(small_gan(), max_epochs=1, callbacks=[GameHealth()], log_every_n_steps=4)
+    trainer = fit(small_gan(), max_epochs=1, callbacks=[GANMonitor()], log_every_n_steps=4)
     facts = {
-        name.removeprefix("health/"): value.item()
+        name.removeprefix("gan/"): value.item()
         for name, value in trainer.callback_metrics.items()
-        if name.startswith("health/")
+        if name.startswith("gan/")
     }
     assert facts.keys() == ALWAYS | {"gradient_d", "gradient_g", "jensen_shannon"}
     assert facts["gradient_d"] > 0 and facts["gradient_g"] > 0
@@ -33,7 +33,7 @@ def test_figures_are_logged_when_training_logs(fit: Fit) -> None:
 
 def test_training_is_bit_equal_with_and_without(fit: Fit) -> None:
     weights = []
-    for callbacks in ([], [GameHealth()]):
+    for callbacks in ([], [GANMonitor()]):
         seed_everything(0)
         model = small_dcgan(pack=2)
         fit(model, max_epochs=2, callbacks=callbacks)
@@ -44,13 +44,13 @@ def test_training_is_bit_equal_with_and_without(fit: Fit) -> None:
 def test_a_generator_that_copies_the_data_is_as_diverse_and_undivergent() -> None:
     model, x = small_gan(), images()
     model.sample = lambda n, seed=None: x
-    facts = GameHealth().observe(model, x, 0)
+    facts = GANMonitor().observe(model, x, 0)
     assert facts["diversity"] == pytest.approx(1)
     assert facts["jensen_shannon"] <= 1e-6  # no D tells apart what is the same
     assert facts["accuracy_real"] + facts["accuracy_fake"] == pytest.approx(1)
     model.discriminator[-1].weight.data.zero_()
     model.discriminator[-1].bias.data.zero_()
-    facts = GameHealth().observe(model, x, 0)
+    facts = GANMonitor().observe(model, x, 0)
     assert facts["jensen_shannon"] == pytest.approx(0, abs=1e-6)
     assert facts["mean_real"] == facts["mean_fake"] == 0.5
 
@@ -64,7 +64,7 @@ def test_the_gradient_norm_is_that_of_all_parameters() -> None:
 
 
 def test_other_losses_have_raw_scores_and_no_divergence() -> None:
-    facts = GameHealth().observe(small_gan(adversarial="hinge"), images(), 0)
+    facts = GANMonitor().observe(small_gan(adversarial="hinge"), images(), 0)
     assert facts.keys() == ALWAYS | {"gradient_d", "gradient_g"}
 
 
@@ -84,7 +84,7 @@ def test_a_disease_is_named_once_with_its_flag(ill: dict[str, float], flag: str)
         "gradient_g": 1.0,
         "gradient_d": 1.0,
     }
-    health = GameHealth()
+    health = GANMonitor()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         health.diagnose(healthy)
@@ -102,13 +102,13 @@ def test_a_collapsed_generator_is_found_in_training(fit: Fit) -> None:
         def forward(self, z: Any, *c: Any) -> Any:
             return super().forward(0 * z, *c)
 
-    small: dict[str, Any] = {"generator_widths": (8,), "discriminator_widths": (8,)}
+    small: dict[str, Any] = {"generator_hidden_dims": (8,), "discriminator_hidden_dims": (8,)}
     with pytest.warns(UserWarning, match="alike"):
-        fit(Collapsed(SHAPE, latent_dim=4, **small), max_epochs=2, callbacks=[GameHealth()])
+        fit(Collapsed(SHAPE, latent_dim=4, **small), max_epochs=2, callbacks=[GANMonitor()])
 
 
 def test_models_without_a_game_are_left_alone(fit: Fit) -> None:
-    model = Autoencoder(SHAPE, latent_dim=2, widths=(8,))
-    trainer = fit(model, max_epochs=1, callbacks=[GameHealth()])
-    assert not [name for name in trainer.callback_metrics if name.startswith("health/")]
-    fit(small_gan(), DataLoader(images(8), batch_size=8), max_epochs=1, callbacks=[GameHealth(0)])
+    model = Autoencoder(SHAPE, latent_dim=2, hidden_dims=(8,))
+    trainer = fit(model, max_epochs=1, callbacks=[GANMonitor()])
+    assert not [name for name in trainer.callback_metrics if name.startswith("gan/")]
+    fit(small_gan(), DataLoader(images(8), batch_size=8), max_epochs=1, callbacks=[GANMonitor(0)])

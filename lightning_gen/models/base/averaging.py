@@ -7,7 +7,7 @@ from warnings import warn
 
 from torch import Tensor, nn
 
-from lightning_gen.models.game import Game
+from lightning_gen.models.base.game import Game
 from lightning_gen.types import Images, ImageShape
 
 

@@ -7,14 +7,14 @@ from zlib import compress, crc32
 import numpy as np
 from PIL import Image
 
-from lightning_gen.decoders import Pixels
 from lightning_gen.errors import DataError
-from lightning_gen.files import whole
+from lightning_gen.files import atomic_write
+from lightning_gen.images.decoding import Pixels
 
 COLOURS = {1: 0, 3: 2, 4: 6}  # PNG's types of grey, colours, colours with opacity
 
 
-def written_name(path: Path) -> Path:
+def output_name(path: Path) -> Path:
     """The name under which a picture that was read from `path` is written.
 
     TIFF and .npy, which hold any number of channels, stay what they are; all else becomes PNG.
@@ -22,8 +22,8 @@ def written_name(path: Path) -> Path:
     return path if path.suffix.lower() in (".npy", ".tif", ".tiff") else path.with_suffix(".png")
 
 
-def write_picture(pixels: Pixels, path: Path) -> None:
-    """Write (c, h, w) uint8, uint16 or float32, without loss; `read_picture` gives it back.
+def write_image(pixels: Pixels, path: Path) -> None:
+    """Write (c, h, w) uint8, uint16 or float32, without loss; `read_image` gives it back.
 
     The suffix tells the format: .npy, an array (c, h, w); .tif, a page of colours if there are
     three channels, else a page for each; .png, of 1, 3 or 4 channels, where floats in [-1, 1]
@@ -32,7 +32,7 @@ def write_picture(pixels: Pixels, path: Path) -> None:
     Raises:
         DataError: PNG does not hold so many channels, or the suffix is another.
     """
-    with whole(path) as part:
+    with atomic_write(path) as part:
         match path.suffix.lower():
             case ".npy":
                 np.save(part, pixels)

@@ -2,8 +2,8 @@
 
 from abc import ABC
 
-from lightning_gen.models.adversarial import AdversarialModel
-from lightning_gen.sampling import drawing, evaluating
+from lightning_gen.models.base.adversarial import AdversarialModel
+from lightning_gen.sampling import eval_mode, sampling_mode
 from lightning_gen.types import Images, Labels, Latents
 
 
@@ -16,7 +16,7 @@ class NoiseGame(AdversarialModel, ABC):
         The same seed gives the same images; without one, every call gives new ones. Training is
         not disturbed: modes and torch's random state are as before.
         """
-        with drawing(self, self.device, seed):
+        with sampling_mode(self, self.device, seed):
             return self.generate(n)
 
     def prior(self, n: int) -> Latents:
@@ -30,5 +30,5 @@ class NoiseGame(AdversarialModel, ABC):
             z: latents (b, latent_dim).
             labels: (b,), for conditional models.
         """
-        with evaluating(self):
+        with eval_mode(self):
             return self(self.place(z), *self.condition(labels))

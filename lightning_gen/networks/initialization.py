@@ -3,7 +3,7 @@
 from torch import nn
 
 
-def initialise(network: nn.Module) -> None:
+def init_weights(network: nn.Module) -> None:
     """All weights from N(0, 0.02); batch norm's scale from N(1, 0.02); every bias 0."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from lightning_gen.checkpoints import load_model
 from lightning_gen.errors import CheckpointError, UserError
 from lightning_gen.files import read_data
+from lightning_gen.images.tiling import translate_tiled
 from lightning_gen.networks import PatchDiscriminator, load_reference_weights
-from lightning_gen.protocols import Directed, DrawsTranslations, TakesImages, Translates
-from lightning_gen.sampling import drawing, keep_dropout
-from lightning_gen.tiling import translate_picture
+from lightning_gen.protocols import HasDirections, HasDropoutAtTest, HasInputSize, Translates
+from lightning_gen.sampling import keep_dropout, sampling_mode
 from lightning_gen.types import Direction, Images, to_images, to_pixels
 
 
@@ -32,7 +32,7 @@ class Translator:
 
     network: nn.Module
     G: Callable[[Images], Images]
-    sizes: TakesImages | None = None
+    sizes: HasInputSize | None = None
     noise: bool = False
 
     @property
@@ -45,7 +45,7 @@ class Translator:
 
         Args:
             pixels: of any height and width.
-            tile: see `translate_picture`.
+            tile: see `translate_tiled`.
             seed: of the noise, if there is any.
         """
         device = next((p.device for p in self.network.parameters()), torch.device("cpu"))
@@ -57,9 +57,9 @@ class Translator:
         def keep(strip: Images) -> Tensor:
             return to_pixels(strip, pixels.dtype)
 
-        with drawing(self.network, device, seed):
+        with sampling_mode(self.network, device, seed):
             keep_dropout(self.network, self.noise)
-            return translate_picture(G, pixels[None], multiple, tile, tile // 8, keep)[0]
+            return translate_tiled(G, pixels[None], multiple, tile, tile // 8, keep)[0]
 
 
 def load_translator(
@@ -93,11 +93,11 @@ def load_translator(
     if not isinstance(model, Translates):
         name = type(model).__name__
         raise CheckpointError(f"{checkpoint} holds {name}, which translates nothing")
-    if isinstance(model, DrawsTranslations):
-        model.noise = model.noise if noise is None else noise
+    if isinstance(model, HasDropoutAtTest):
+        model.dropout_at_test = model.dropout_at_test if noise is None else noise
     elif noise:
         raise UserError(f"--noise true: {type(model).__name__} does not draw its translations")
-    known = dict(model.translators) if isinstance(model, Directed) else {}
+    known = dict(model.translators) if isinstance(model, HasDirections) else {}
     chosen: Direction = direction or next(iter(known), "AtoB")  # type: ignore[assignment]
     if known and chosen not in known:
         raise UserError(f"--direction {chosen}: {checkpoint} translates {' and '.join(known)} only")
@@ -105,8 +105,8 @@ def load_translator(
     return Translator(
         model,
         partial(model.translate, direction=chosen),
-        sizes if isinstance(sizes, TakesImages) else None,
-        isinstance(model, DrawsTranslations) and model.noise is True,
+        sizes if isinstance(sizes, HasInputSize) else None,
+        isinstance(model, HasDropoutAtTest) and model.dropout_at_test is True,
     )
 
 

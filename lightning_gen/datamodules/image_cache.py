@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from lightning_gen.decoders import Pixels
 from lightning_gen.errors import DataError, first_few
+from lightning_gen.images.decoding import Pixels
 
 Record = tuple[Pixels, ...]  # the images that belong together: one, or the two of a pair
 
 MIB = 2**20
 
 
-class Files:
+class FileImages:
     """Records that are read anew whenever they are asked for.
 
     Args:
@@ -34,8 +34,8 @@ class Files:
         return (self.read(self.paths[place]) for place in places.tolist())
 
 
-class Kept:
-    """Records in memory, in one tensor, which worker processes share.
+class CachedImages:
+    """Records in cache_mib, in one tensor, which worker processes share.
 
     Args:
         pixels: (bytes,) uint8, whatever their depth.
@@ -69,17 +69,17 @@ class Reading(NamedTuple):
         shapes: of their images, (n, images of a record, 3).
     """
 
-    source: Files | Kept
+    source: FileImages | CachedImages
     paths: list[Any]
     shapes: Tensor
 
 
-def read_all(files: Files, memory: int, skip: bool, mend: str, used: int = 0) -> Reading:
+def read_all(files: FileImages, cache_mib: int, skip: bool, mend: str, used: int = 0) -> Reading:
     """Read every file once, in threads, and keep the records if all of them fit in memory.
 
     Args:
         files: to be read; the images of all records have the same depths.
-        memory: MiB that the images may take; 0 keeps none, and warns of nothing.
+        cache_mib: MiB that the images may take; 0 keeps none, and warns of nothing.
         skip: whether files that cannot be read are left out, with a warning.
         mend: how to have them left out.
         used: bytes of them that others take.
@@ -88,7 +88,7 @@ def read_all(files: Files, memory: int, skip: bool, mend: str, used: int = 0) ->
         DataError: files cannot be read.
     """
     pixels, shapes, wrong = bytearray(), [], {}  # the first grows without a second copy
-    fit, dtypes = memory > 0, ()
+    fit, dtypes = cache_mib > 0, ()
     with ThreadPoolExecutor() as pool:
         results = pool.map(lambda path: _attempt(files, path), files.paths)
         bar = tqdm(results, "Images", len(files.paths), leave=False, delay=2, disable=None)
@@ -98,7 +98,7 @@ def read_all(files: Files, memory: int, skip: bool, mend: str, used: int = 0) ->
                 continue
             shapes.append([image.shape for image in record])
             dtypes = tuple(image.dtype for image in record)
-            fit = fit and used + len(pixels) + sum(x.nbytes for x in record) <= memory * MIB
+            fit = fit and used + len(pixels) + sum(x.nbytes for x in record) <= cache_mib * MIB
             if fit:
                 for image in record:
                     pixels.extend(image.data.cast("B"))
@@ -110,15 +110,15 @@ def read_all(files: Files, memory: int, skip: bool, mend: str, used: int = 0) ->
     paths = [path for path in files.paths if path not in wrong]
     if pixels:
         table = torch.tensor(shapes)
-        kept = Kept(torch.frombuffer(pixels, dtype=torch.uint8), table, dtypes)
+        kept = CachedImages(torch.frombuffer(pixels, dtype=torch.uint8), table, dtypes)
         return Reading(kept, paths, table)
-    if paths and memory:
+    if paths and cache_mib:
         warn(
-            f"{len(paths)} images take more than memory={memory} MiB and are read again "
-            "in every epoch: raise --data.memory, or spread the work with --data.num_workers.",
+            f"{len(paths)} images take more than cache_mib={cache_mib} MiB and are read again "
+            "in every epoch: raise --data.cache_mib, or spread the work with --data.num_workers.",
             stacklevel=3,
         )
-    return Reading(Files(paths, files.read), paths, torch.tensor(shapes))
+    return Reading(FileImages(paths, files.read), paths, torch.tensor(shapes))
 
 
 def leave_out(problem: str, lines: list[str], skip: bool, mend: str) -> None:
@@ -133,7 +133,7 @@ def leave_out(problem: str, lines: list[str], skip: bool, mend: str) -> None:
     warn(f"{problem} and are left out:\n{listed}", stacklevel=4)
 
 
-def _attempt(files: Files, path: Any) -> Record | DataError:
+def _attempt(files: FileImages, path: Any) -> Record | DataError:
     try:
         return files.read(path)
     except DataError as error:

@@ -10,19 +10,19 @@ from lightning.pytorch.utilities.types import OptimizerConfig, OptimizerLRSchedu
 from torch import Tensor, nn
 
 from lightning_gen.errors import require_at_least, require_one_of
-from lightning_gen.models.image_model import ImageModel
-from lightning_gen.optimization import OptimizerName, OptimizerSettings, Schedule, Terms
-from lightning_gen.sampling import derive_seed, drawing, evaluating
+from lightning_gen.models.base.generative_model import GenerativeModel
+from lightning_gen.models.base.optimization import OptimizerName, OptimizerSettings, Schedule, Terms
+from lightning_gen.sampling import derive_seed, eval_mode, sampling_mode
 from lightning_gen.types import Batch, Images, ImageShape, Labels, Latents, Scalar
 
 CODERS = ["encoder", "decoder"]  # arguments that checkpoints hold as weights
 
 
-class AutoencodingModel(ImageModel, ABC):
+class AutoencodingModel(GenerativeModel, ABC):
     """An encoder, a decoder and one optimizer; a variant says which `terms` it minimises.
 
     Args:
-        image_shape: (channels, height, width) of the images.
+        image_shape: (channels, height, base_channels) of the images.
         latent_dim: entries of a code.
         encoder: maps images and their condition to what the variant takes codes from.
         decoder: maps codes (b, latent_dim) and their condition to raw images (b, *image_shape).
@@ -84,7 +84,7 @@ class AutoencodingModel(ImageModel, ABC):
 
     def measure(self, batch: Batch, batch_idx: int, stage: str) -> None:
         """Log what training would report, without a trace in it."""
-        with drawing(self, self.device, derive_seed(batch_idx, self.global_rank)):
+        with sampling_mode(self, self.device, derive_seed(batch_idx, self.global_rank)):
             report = self._report(batch)
         n = len(self.read(batch)[0])
         named = {f"{stage}/{name}": value for name, value in report.items()}
@@ -103,12 +103,12 @@ class AutoencodingModel(ImageModel, ABC):
             x: images (b, *image_shape) in [-1, 1].
             labels: (b,), for conditional models.
         """
-        with evaluating(self):
+        with eval_mode(self):
             return self.code(self.place(x), *self.condition(labels))
 
     def decode(self, z: Latents, labels: Labels | None = None) -> Images:
         """The images (b, *image_shape) in [-1, 1] of codes, likewise."""
-        with evaluating(self):
+        with eval_mode(self):
             return self.picture(self.decoder(self.place(z), *self.condition(labels)))
 
     def reconstruct(self, x: Images, labels: Labels | None = None) -> Images:

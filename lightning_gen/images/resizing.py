@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from lightning_gen.decoders import Pixels
 from lightning_gen.errors import DataError
+from lightning_gen.images.decoding import Pixels
 
 Preprocess = Literal["resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none"]
 

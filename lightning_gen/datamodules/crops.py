@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lightning_gen.datamodules.base import BatchedImages, LabelledBatch
+from lightning_gen.datamodules.image_cache import CachedImages, FileImages, Record
 from lightning_gen.datamodules.image_files import read_image
-from lightning_gen.datamodules.records import Files, Kept, Record
-from lightning_gen.datamodules.tensors import BatchedImages, LabelledBatch
-from lightning_gen.decoders import Pixels
+from lightning_gen.images.decoding import Pixels
 
 
 class Crops:
@@ -27,7 +27,11 @@ class Crops:
     """
 
     def __init__(
-        self, source: Files | Kept, places: Tensor, size: int | None, flip: bool = False
+        self,
+        source: FileImages | CachedImages,
+        places: Tensor,
+        size: int | None,
+        flip: bool = False,
     ) -> None:
         self.source, self.places, self.size, self.flip = source, places, size, flip
 

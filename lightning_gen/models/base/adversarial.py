@@ -17,11 +17,11 @@ from lightning_gen.losses import (
     gradient_penalty,
     squared_gradient,
 )
-from lightning_gen.models.averaging import AveragedGenerator
-from lightning_gen.models.game import Minibatch
-from lightning_gen.networks import Augmentation, augment, clip_weights, normalise_spectrally, pack
-from lightning_gen.optimization import Terms
-from lightning_gen.sampling import derive_seed, drawing, evaluating
+from lightning_gen.models.base.averaging import AveragedGenerator
+from lightning_gen.models.base.game import Minibatch
+from lightning_gen.models.base.optimization import Terms
+from lightning_gen.networks import Augmentation, apply_spectral_norm, augment, clip_weights, pack
+from lightning_gen.sampling import derive_seed, eval_mode, sampling_mode
 from lightning_gen.types import Batch, Images, ImageShape, Latents, Logits
 
 Critic = Callable[[Images], Logits]  # D, bound to the condition
@@ -35,7 +35,7 @@ class AdversarialModel(AveragedGenerator, ABC):
     for a GAN, the labels for a conditional GAN, the source image for image translation.
 
     Args:
-        image_shape: (channels, height, width) of the images.
+        image_shape: (channels, height, base_channels) of the images.
         latent_dim: entries of z ~ N(0, I).
         generator: maps latents (b, latent_dim) and c to images (b, *image_shape) in [-1, 1].
         discriminator: maps images and c to raw scores, one per image or one per patch.
@@ -120,7 +120,7 @@ class AdversarialModel(AveragedGenerator, ABC):
         self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
         self.generator, self.discriminator = generator, discriminator
         if spectral_norm:
-            normalise_spectrally(discriminator)
+            apply_spectral_norm(discriminator)
         self.latent_dim, self.k, self.share_fakes = latent_dim, k, share_fakes
         self.gradient_penalty, self.r1, self.r2 = gradient_penalty, r1, r2
         self.weight_clip, self.label_smoothing = weight_clip, label_smoothing
@@ -223,7 +223,7 @@ class AdversarialModel(AveragedGenerator, ABC):
         x, c = self.split(batch)
         if len(x) < self.pack:
             return
-        with drawing(self, self.device, derive_seed(batch_idx, self.global_rank)):
+        with sampling_mode(self, self.device, derive_seed(batch_idx, self.global_rank)):
             D = self.critic(c)
             real, fake = D(x), D(self.generate(len(x), *c))
         values = {
@@ -260,7 +260,7 @@ class AdversarialModel(AveragedGenerator, ABC):
             x: images (b, *image_shape).
             c: what D sees besides: labels (b,), or source images.
         """
-        with evaluating(self):
+        with eval_mode(self):
             return self.judge(self.place(x), self.condition(*c))
 
     @property

@@ -11,7 +11,7 @@ from torch import Tensor
 from lightning_gen.errors import require_at_least
 
 
-class Draws(Callback, ABC):
+class PeriodicCallback(Callback, ABC):
     """Draws at the end of every n epochs, and after every n batches.
 
     Args:

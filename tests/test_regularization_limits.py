@@ -13,7 +13,7 @@ from lightning_gen import (
 )
 from lightning_gen.errors import ArgumentError
 from lightning_gen.networks import DCGANDiscriminator
-from lightning_gen.networks.cures import MinibatchStd, normalise_spectrally
+from lightning_gen.networks.regularization import MinibatchStd, apply_spectral_norm
 from tests.conftest import SHAPE, images, loader, small_dcgan, small_gan
 
 Fit = Callable[..., Trainer]
@@ -27,9 +27,9 @@ def test_minibatch_std_has_a_gradient_in_half_precision() -> None:
 
 def test_what_is_normalised_is_not_normalised_again() -> None:
     D = DCGANDiscriminator(SHAPE, 4)
-    normalise_spectrally(D)
+    apply_spectral_norm(D)
     names = set(D.state_dict())
-    normalise_spectrally(D)
+    apply_spectral_norm(D)
     assert set(D.state_dict()) == names
 
 
@@ -37,7 +37,7 @@ def test_what_is_normalised_is_not_normalised_again() -> None:
     ("model", "argument"),
     [
         (lambda D: small_gan(discriminator=D, minibatch_std=True), "minibatch_std"),
-        (lambda D: small_dcgan(discriminator=D, hidden=8), "hidden"),
+        (lambda D: small_dcgan(discriminator=D, hidden_dim=8), "hidden"),
         (lambda D: ConditionalGAN(SHAPE, discriminator=D, projection=True), "projection"),
     ],
 )

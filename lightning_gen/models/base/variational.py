@@ -7,7 +7,6 @@ from typing import Any, Literal, cast, get_args
 import torch
 from torch import Tensor, nn
 
-from lightning_gen.checks import check_image_shape
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.losses import (
     Likelihood,
@@ -17,11 +16,12 @@ from lightning_gen.losses import (
     log_normal,
     log_standard_normal,
 )
-from lightning_gen.models.autoencoding import AutoencodingModel
-from lightning_gen.models.coders import coders
+from lightning_gen.models.base.autoencoding import AutoencodingModel
+from lightning_gen.models.base.checks import check_image_shape
+from lightning_gen.models.base.encoder_decoder import coders
+from lightning_gen.models.base.optimization import Terms
 from lightning_gen.networks import Activation, Body, ConvDecoder, MLPDecoder
-from lightning_gen.optimization import Terms
-from lightning_gen.sampling import drawing, fixed_uniform
+from lightning_gen.sampling import fixed_uniform, sampling_mode
 from lightning_gen.types import Batch, Images, ImageShape, Labels, Latents, from_unit, to_unit
 
 Binarization = Literal["dynamic", "fixed", "none"]
@@ -35,11 +35,11 @@ class VariationalModel(AutoencodingModel, ABC):
     the KL term is in the `loss`.
 
     Args:
-        image_shape: (channels, height, width) of the images.
+        image_shape: (channels, height, base_channels) of the images.
         latent_dim: entries of z.
-        body: "mlp", or "conv", whose hidden layer has the only one of the `widths`.
-        widths: units of the hidden layers, from the image to the code and backwards.
-        width: channels of the convolutions next to the image; unused by the MLP.
+        architecture: "mlp", or "conv", whose hidden layer has the only one of the `hidden_dims`.
+        hidden_dims: units of the hidden num_layers, from the image to the code and backwards.
+        base_channels: channels of the convolutions next to the image; unused by the MLP.
         activation: "leaky_relu" (0.2), "relu", "tanh" or "sigmoid".
         likelihood: "bernoulli" takes intensities for probabilities, "gaussian" has one sigma for
             all pixels, which is learned.
@@ -63,9 +63,9 @@ class VariationalModel(AutoencodingModel, ABC):
         self,
         image_shape: ImageShape,
         latent_dim: int = 20,
-        body: Body = "mlp",
-        widths: tuple[int, ...] = (400,),
-        width: int = 32,
+        architecture: Body = "mlp",
+        hidden_dims: tuple[int, ...] = (400,),
+        base_channels: int = 32,
         activation: Activation = "leaky_relu",
         likelihood: Likelihood = "bernoulli",
         binarization: Binarization = "dynamic",
@@ -92,9 +92,9 @@ class VariationalModel(AutoencodingModel, ABC):
         pair = coders(
             image_shape,
             latent_dim,
-            body=body,
-            widths=tuple(widths),
-            width=width,
+            architecture=architecture,
+            hidden_dims=tuple(hidden_dims),
+            base_channels=base_channels,
             activation=activation,
             outputs=2 * latent_dim,
             condition=num_classes,
@@ -187,7 +187,7 @@ class VariationalModel(AutoencodingModel, ABC):
         """
         require_at_least(1, samples=samples, memory=memory)
         rows = max(memory * 2**18 // (4 * x[0].numel()), 1)  # four float32 maps of every image
-        with drawing(self, self.device, seed):
+        with sampling_mode(self, self.device, seed):
             x, c = self.binarize(self.place(x)), self.condition(labels)
             parts = [
                 self._log_mean_weight(one, samples, rows, *rest)
@@ -244,7 +244,7 @@ class VariationalModel(AutoencodingModel, ABC):
         """
         if self.num_classes and labels is None:
             labels = torch.arange(n) % self.num_classes
-        with drawing(self, self.device, seed):
+        with sampling_mode(self, self.device, seed):
             return self.decode(self.prior(n), labels)
 
     def prior(self, n: int) -> Latents:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lightning_gen.files import whole
+from lightning_gen.files import atomic_write
 
 
 def new_figure(width: float, height: float) -> Any:
@@ -22,7 +22,7 @@ def new_figure(width: float, height: float) -> Any:
 
 def save_figure(figure: Any, path: Path) -> Tensor:
     """Write a figure; the same as a tensor (3, h, w) in [0, 1]."""
-    with whole(path) as part:
+    with atomic_write(path) as part:
         figure.savefig(part)
     pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
     return torch.from_numpy(pixels).permute(2, 0, 1) / 255

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lightning_gen.decoders import Pixels, decode
 from lightning_gen.errors import DataError
+from lightning_gen.images.decoding import Pixels, decode
 
 FOREIGN = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}  # PIL names them, others must read them
 LUMA = 19595, 38470, 7471  # of red, green and blue, ITU-R 601-2, in 65,536ths as PIL has them
@@ -20,12 +20,12 @@ def is_image(name: str) -> bool:
     return kind in Image.OPEN and kind not in FOREIGN and not name.startswith(".")
 
 
-def is_picture(name: str) -> bool:
-    """Whether `read_picture` reads files of this name: what PIL reads, and .npy."""
+def is_readable(name: str) -> bool:
+    """Whether `read_image` reads files of this name: what PIL reads, and .npy."""
     return is_image(name) or (name.lower().endswith(".npy") and not name.startswith("."))
 
 
-def files_below(folder: Path, wanted: Callable[[str], bool] = is_picture) -> list[str]:
+def files_below(folder: Path, wanted: Callable[[str], bool] = is_readable) -> list[str]:
     """The paths of all files in a folder and in its own whose names are wanted, sorted.
 
     Links are followed, but not to a folder that they lie in.
@@ -58,7 +58,7 @@ def files_by_name(paths: Iterable[str], folder: Path) -> dict[str, str]:
     return names
 
 
-def read_picture(path: str | Path, channels: int | None = None) -> Pixels:
+def read_image(path: str | Path, channels: int | None = None) -> Pixels:
     """The picture in the depth of its file, upright: (c, h, w) uint8, uint16, or float32.
 
     - What PIL reads, 16 bits in colours, TIFF of any number of channels (one-channel pages of one

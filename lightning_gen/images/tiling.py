@@ -12,7 +12,7 @@ from lightning_gen.types import Images
 SMALLEST = 16  # pixels; of fewer, the innermost layers of a network see nothing
 
 
-def translate_picture(
+def translate_tiled(
     G: Callable[[Tensor], Images],
     x: Tensor,
     multiple: int = 1,

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gen.errors import ArgumentError, DataError
-from lightning_gen.sampling import evaluating
+from lightning_gen.sampling import eval_mode
 from lightning_gen.types import ImageShape
 
 
 def check_image_shape(image_shape: ImageShape) -> ImageShape:
-    """Three positive integers (channels, height, width), as a tuple.
+    """Three positive integers (channels, height, base_channels), as a tuple.
 
     Raises:
         ArgumentError: it is something else.
@@ -20,15 +20,15 @@ def check_image_shape(image_shape: ImageShape) -> ImageShape:
     if len(shape) != 3 or any(not isinstance(size, int) or size < 1 for size in shape):
         raise ArgumentError(
             "image_shape",
-            f"must be (channels, height, width), three positive integers, but is {shape}",
+            f"must be (channels, height, base_channels), three positive integers, but is {shape}",
         )
     return shape
 
 
 def packed(image_shape: ImageShape, images: int) -> ImageShape:
     """The shape of so many images joined along their channels."""
-    channels, height, width = image_shape
-    return channels * images, height, width
+    channels, height, base_channels = image_shape
+    return channels * images, height, base_channels
 
 
 def require_default(network: str, own: nn.Module | None, **arguments: float) -> None:
@@ -63,7 +63,7 @@ def own_players(
         default_generator: makes the model's.
         default_discriminator: makes the model's.
         latent_dim: entries of z.
-        image_shape: (channels, height, width).
+        image_shape: (channels, height, base_channels).
         condition: entries of the condition that both see besides.
         images: how many D judges at once, channel by channel.
 
@@ -73,7 +73,7 @@ def own_players(
     G = default_generator() if generator is None else generator
     D = default_discriminator() if discriminator is None else discriminator
     if generator is not None or discriminator is not None:
-        with evaluating(G, D):
+        with eval_mode(G, D):
             _check_players(G, D, latent_dim, image_shape, condition, images)
     return G.train(), D.train()
 
@@ -130,7 +130,7 @@ def own_network(
         argument: that it came by.
         own: the network, if there is one.
         default: makes the model's.
-        given: (channels, height, width) of what goes in.
+        given: (channels, height, base_channels) of what goes in.
         expected: the same of what comes out; None for scores.
 
     Raises:
@@ -139,7 +139,7 @@ def own_network(
     if own is None:
         _check_sides(argument, default, given)
         return default()
-    with evaluating(own):
+    with eval_mode(own):
         x = torch.zeros(2, *given, device=_device_of(own))
         output = _attempt(argument, own, x)
     if expected and output.shape != (2, *expected):
@@ -174,7 +174,7 @@ def check_coders(
     Raises:
         ArgumentError: naming the network, what it was given and what came out.
     """
-    with evaluating(encoder, decoder):
+    with eval_mode(encoder, decoder):
         for argument, network, given, expected in (
             ("encoder", encoder, image_shape, (outputs,)),
             ("decoder", decoder, (latent_dim,), image_shape),

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from lightning_gen.errors import require_at_least
-from lightning_gen.protocols import Judges, Plays, Samples, labels_for
-from lightning_gen.sampling import drawing
-from lightning_gen.types import Images, unpack
+from lightning_gen.protocols import Discriminates, HasPlayers, Samples, labels_for
+from lightning_gen.sampling import sampling_mode
+from lightning_gen.types import Images, unpack_batch
 
 WINDOW = 5  # observations in a row that make a diagnosis
 DIAGNOSES = {
@@ -27,10 +27,10 @@ DIAGNOSES = {
 }
 
 
-class GameHealth(Callback):
+class GANMonitor(Callback):
     """Measures the game whenever training logs, and says in plain words when it is ill.
 
-    Logged under `health/`: D's `accuracy_real` and `accuracy_fake`; `mean_real` and `mean_fake`,
+    Logged under `gan/`: D's `accuracy_real` and `accuracy_fake`; `mean_real` and `mean_fake`,
     D(x) and D(G(z)) as probabilities where the loss makes them such, raw scores elsewhere;
     `gradient_d` and `gradient_g`, the norms of the players' last gradients; `jensen_shannon`, the
     estimate (log 4 - loss of D) / 2 in nats where the loss is the original one (Goodfellow et al.,
@@ -68,10 +68,10 @@ class GameHealth(Callback):
         batches = trainer.fit_loop.total_batch_idx + 1
         if not (self.n and every and batches % every == 0):
             return
-        if isinstance(pl_module, Plays) and isinstance(pl_module, Judges):
+        if isinstance(pl_module, HasPlayers) and isinstance(pl_module, Discriminates):
             facts = self.observe(pl_module, batch, batches)
             self.diagnose(facts)
-            named = {f"health/{name}": torch.tensor(value) for name, value in facts.items()}
+            named = {f"gan/{name}": torch.tensor(value) for name, value in facts.items()}
             pl_module.reports.update(named)  # logged, and saved, with what the step itself reports
 
     def observe(self, model: Any, batch: Any, seed: int) -> dict[str, float]:
@@ -82,9 +82,9 @@ class GameHealth(Callback):
         draws = isinstance(model, Samples)
         if not draws:
             return facts
-        x, labels = unpack(batch)
+        x, labels = unpack_batch(batch)
         x, c = x[: self.n], labels_for(model, None if labels is None else labels[: self.n])
-        with drawing(model, model.device, seed):
+        with sampling_mode(model, model.device, seed):
             fake = model.sample(len(x), seed, *c)
             real_score, fake_score = (model.score(images, *c).float() for images in (x, fake))
         facts |= {

@@ -15,15 +15,15 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_gen.checkpoints import of_all_processes
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
-from lightning_gen.models.image_model import ImageModel
-from lightning_gen.optimization import (
+from lightning_gen.models.base.generative_model import GenerativeModel
+from lightning_gen.models.base.optimization import (
     OptimizerName,
     OptimizerSettings,
     Schedule,
     Terms,
     descend,
 )
-from lightning_gen.strategies import check_strategy
+from lightning_gen.models.base.strategies import check_strategy
 from lightning_gen.types import Batch, ImageShape
 
 Minibatch = list[tuple[Any, ...]]  # of chunks, one unless batches are accumulated
@@ -31,14 +31,14 @@ CHUNKS_KEY = "lightning_gen/chunks"
 NETWORKS = ["generator", "discriminator"]  # arguments that checkpoints hold as weights
 
 
-class Game(ImageModel, ABC):
+class Game(GenerativeModel, ABC):
     """Players with networks and an optimizer each; a model says who they are and what they want.
 
     The training step lets each player `descend` in its turn. The first player moves at every
     minibatch, so that counting its steps makes `global_step` the number of minibatches.
 
     Args:
-        image_shape: (channels, height, width) of the images.
+        image_shape: (channels, height, base_channels) of the images.
         optimizer: of every player: "adam", "rmsprop", "adadelta", or "sgd" with momentum.
         lr: learning rate; that of every player without one of its own.
         lr_d: learning rate of D (two time scales: Heusel et al., 2017).

@@ -1,0 +1,1 @@
+"""Image files of any depth and number of channels: reading, resizing, tiling and writing."""

@@ -1,0 +1,1 @@
+"""Trained models at work: translation, walks through latents, evaluation."""

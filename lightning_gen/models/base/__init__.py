@@ -1,0 +1,1 @@
+"""Base classes and functions that the models share."""
