@@ -1,12 +1,12 @@
-"""Errors that a user can mend: train.py prints their text and leaves the traceback out."""
+"""Errors that users can fix; train.py prints their message without a traceback."""
 
 
 class UserError(Exception):
-    """Something outside the code is wrong; the text says what, and what to do about it."""
+    """Something outside the code is wrong; the message names it and the remedy."""
 
 
 class ArgumentError(UserError, ValueError):
-    """A constructor argument does not fit; train.py names the flag it came from."""
+    """An argument is invalid."""
 
     def __init__(self, argument: str, problem: str) -> None:
         super().__init__(f"{argument} {problem}")
@@ -14,28 +14,28 @@ class ArgumentError(UserError, ValueError):
 
 
 class DataError(UserError, ValueError):
-    """A file or a batch of data is not what it should be."""
+    """A file or a batch of data is invalid."""
 
 
 class CheckpointError(UserError):
-    """A checkpoint cannot be read, or does not hold what is asked of it."""
+    """A checkpoint cannot be read, or does not contain what is needed."""
 
 
 class NotReadyError(UserError):
-    """The model cannot do this before something else has happened; the text says what."""
+    """The model needs another step first, which the message names."""
 
 
 def first_few(lines: list[str], shown: int = 10) -> list[str]:
-    """The first of these lines, and how many more there are."""
+    """Return the first lines, and the number of further ones."""
     more = len(lines) - shown
     return [*lines[:shown], f"and {more} more"] if more > 0 else lines
 
 
 def require_one_of(choices: tuple[str, ...], **arguments: str) -> None:
-    """Refuse arguments that are none of the choices.
+    """Check that arguments are among the choices.
 
     Raises:
-        ArgumentError: naming the first argument that is none of them.
+        ArgumentError: naming the first argument that is not.
     """
     for name, value in arguments.items():
         if value not in choices:
@@ -44,10 +44,10 @@ def require_one_of(choices: tuple[str, ...], **arguments: str) -> None:
 
 
 def require_at_least(minimum: float, **arguments: float) -> None:
-    """Refuse arguments below `minimum`.
+    """Check that arguments are at least ``minimum``.
 
     Raises:
-        ArgumentError: naming the first argument that is too small.
+        ArgumentError: naming the first argument that is smaller.
     """
     for name, value in arguments.items():
         if not value >= minimum:

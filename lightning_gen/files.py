@@ -1,4 +1,4 @@
-"""Files whose reading runs no code, and files that appear whole or not at all."""
+"""Reading files without running code, and writing files atomically."""
 
 import os
 from collections.abc import Iterator
@@ -14,20 +14,22 @@ from lightning_gen.errors import CheckpointError
 
 
 def read_data(path: Path) -> Any:
-    """What `torch.save` wrote, on the CPU.
+    """Load a file of `torch.save` onto the CPU.
 
     Raises:
-        CheckpointError: the file is missing, damaged, none of torch's, or holds more than data.
+        CheckpointError: If the file is missing, damaged, of another kind, or contains code.
     """
     if not path.is_file():
-        raise CheckpointError(f"there is no checkpoint {path}")
+        raise CheckpointError(f"checkpoint not found: {path}")
     with path.open("rb") as file:
         if file.read(2) not in (b"PK", b"\x80\x02"):  # a zip archive or, before 1.6, a pickle
-            raise CheckpointError(f"{path} is no checkpoint: torch.save did not write it")
+            raise CheckpointError(f"{path} is not a checkpoint: it was not written by torch.save")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
-        raise CheckpointError(f"{path} holds more than data: it is not read") from error
+        raise CheckpointError(
+            f"{path} contains objects other than data, and is not loaded"
+        ) from error
     except (RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
         gist = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise CheckpointError(f"{path} is damaged: {gist}") from error
@@ -35,10 +37,10 @@ def read_data(path: Path) -> Any:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Write to the path given inside; it takes the place of `path` when that succeeded."""
+    """Yield a temporary path; rename it to ``path`` on success."""
     path.parent.mkdir(parents=True, exist_ok=True)
     name = f".{path.stem}.part{path.suffix}"
-    if len(os.fsencode(name)) > 255:  # more than file systems take
+    if len(os.fsencode(name)) > 255:  # limit of file systems
         name = f".{crc32(os.fsencode(path.name)):x}.part{path.suffix}"
     part = path.with_name(name)
     try:

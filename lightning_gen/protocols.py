@@ -1,4 +1,4 @@
-"""What a model or its data can be asked for. Callbacks and metrics see only these."""
+"""Protocols: the methods by which callbacks, metrics and commands use models and data."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -18,16 +18,16 @@ from lightning_gen.types import (
 
 @runtime_checkable
 class Samples(Protocol):
-    """Draws images from nothing but noise."""
+    """A model that generates images from noise."""
 
     def sample(self, n: int, seed: int | None = None, *labels: Labels) -> Images:
-        """Draw n images; the same ones whenever the same seed is given."""
+        """Generate n images, the same ones for the same seed."""
         ...
 
 
 @runtime_checkable
 class Encodes(Protocol):
-    """Maps images to codes and back."""
+    """A model that maps images to codes and back."""
 
     def encode(self, x: Images, *labels: Labels) -> Latents: ...
     def decode(self, z: Latents, *labels: Labels) -> Images: ...
@@ -35,7 +35,7 @@ class Encodes(Protocol):
 
 @runtime_checkable
 class Decodes(Protocol):
-    """Draws codes, as `sample` does, and makes images of these and any others."""
+    """A model that draws codes and decodes them."""
 
     def prior(self, n: int) -> Latents: ...
     def decode(self, z: Latents, *labels: Labels) -> Images: ...
@@ -43,14 +43,14 @@ class Decodes(Protocol):
 
 @runtime_checkable
 class Features(Protocol):
-    """Sees something in images, (b, d), or in packs of images."""
+    """A model with features (b, d) of images, or of packs of images."""
 
     def features(self, x: Images, *labels: Labels) -> Tensor: ...
 
 
 @runtime_checkable
 class Discriminates(Protocol):
-    """Tells real images from generated ones by a raw score."""
+    """A model that discriminates between real and generated images by raw scores."""
 
     @property
     def scores_are_logits(self) -> bool:
@@ -62,72 +62,62 @@ class Discriminates(Protocol):
 
 @runtime_checkable
 class HasPlayers(Protocol):
-    """Is a game of several networks, each with gradients of its own.
+    """A model with several networks, each with its own optimizer.
 
     Attributes:
-        reports: what the latest step reports, by name; more may be added before it is logged.
+        step_metrics: metrics of the last step, by name; callbacks may add to them before they are
+            logged.
     """
 
-    reports: dict[str, Tensor]
+    step_metrics: dict[str, Tensor]
 
     @property
     def players(self) -> Mapping[str, nn.Module]: ...
 
 
 @runtime_checkable
-class Accumulates(Protocol):
-    """Makes a step of several batches itself, where no flag of the Trainer's does it.
-
-    Attributes:
-        accumulate: batches in a step.
-    """
-
-    accumulate: int
-
-
-@runtime_checkable
 class Reconstructs(Protocol):
-    """Gives back an image after a passage through the model."""
+    """A model that reconstructs images."""
 
     def reconstruct(self, x: Images, *labels: Labels) -> Images: ...
 
 
 @runtime_checkable
 class Corrupts(Protocol):
-    """Recovers images from corrupted ones, and says how it corrupts them."""
+    """A denoising model that corrupts its inputs."""
 
     def corrupt(self, x: Images) -> Images: ...
 
 
 @runtime_checkable
 class Conditional(Protocol):
-    """Takes the images' labels besides them, in every method; 0 classes stand for none."""
+    """A model whose methods take labels, unless it has 0 classes."""
 
     num_classes: int
 
 
 def classes_of(model: object) -> int:
-    """How many classes a conditional model has; 0 of any other."""
+    """Return the number of classes of a conditional model, 0 for other models."""
     return model.num_classes if isinstance(model, Conditional) else 0
 
 
 def labels_for(model: object, labels: Labels | None) -> tuple[Labels, ...]:
-    """The labels as further arguments for a conditional model; none for any other."""
+    """Return the labels as further arguments of a conditional model, () for other models."""
     return (labels,) if classes_of(model) and labels is not None else ()
 
 
 @runtime_checkable
 class Translates(Protocol):
-    """Maps images of one domain to another, in one direction ("AtoB", "BtoA") or both."""
+    """A model that translates images between domains A and B, in one or both directions."""
 
     def translate(self, x: Images, direction: Direction | None = None) -> Translations:
-        """Translate images, in the model's first direction by default."""
+        """Translate images, by default in the first direction of the model."""
         ...
 
 
 @runtime_checkable
 class HasDirections(Protocol):
-    """Has a network for each direction in which it translates."""
+    """A model with a network for each direction."""
 
     @property
     def translators(self) -> Mapping[Direction, nn.Module]: ...
@@ -135,26 +125,26 @@ class HasDirections(Protocol):
 
 @runtime_checkable
 class HasDropoutAtTest(Protocol):
-    """Keeps dropout on when it translates, if `dropout_at_test` is set."""
+    """A model whose dropout can stay on in translations."""
 
     dropout_at_test: bool
 
 
 @runtime_checkable
 class Visualizes(Protocol):
-    """Shows what it makes of a batch's images."""
+    """A model that visualizes what it does with a batch."""
 
-    def demonstrate(self, batch: Any) -> Mapping[Direction, tuple[Images, ...]]:
-        """By direction: images, their translations, and the truth or what comes back of them."""
+    def visualize(self, batch: Any) -> Mapping[Direction, tuple[Images, ...]]:
+        """Return images, their translations, and targets or reconstructions, by direction."""
         ...
 
 
 @runtime_checkable
 class HasInputSize(Protocol):
-    """Takes images of some sizes only.
+    """A network for images of certain sizes.
 
     Attributes:
-        in_channels: their number of channels.
+        in_channels: number of channels.
         multiple: height and width must be multiples of it.
     """
 
@@ -164,29 +154,41 @@ class HasInputSize(Protocol):
 
 @runtime_checkable
 class HasAverage(Protocol):
-    """Holds a generator, and evaluates an average of it once `start_average` was called."""
+    """A model whose generator may have a running average, which it uses in eval mode.
+
+    Attributes:
+        generator: network that is trained.
+        average: its average, None until a callback sets it.
+    """
 
     generator: nn.Module
     average: nn.Module | None
 
-    def start_average(self) -> None:
-        """Begin with a copy of the generator."""
-        ...
+
+@runtime_checkable
+class UpdatesAverage(Protocol):
+    """A callback that updates the average of a generator.
+
+    Attributes:
+        halflife: half-life of the average in images; 0 for no average.
+    """
+
+    halflife: float
 
 
 @runtime_checkable
 class HasTargetChannels(Protocol):
-    """Data of two domains; says how many channels the images of B have."""
+    """Data of two domains, with the number of channels of B's images."""
 
     target_channels: int
 
 
 @runtime_checkable
 class HasDensity(Protocol):
-    """Data whose density is known."""
+    """Data with a known density."""
 
     image_shape: ImageShape
 
     def log_density(self, x: Images) -> Tensor:
-        """Log p(x) (b,), in nats."""
+        """Return log p(x) (b,), in nats."""
         ...

@@ -1,4 +1,4 @@
-"""Drawing from a model without leaving a trace in its training."""
+"""Random numbers, and evaluation that leaves a training undisturbed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,15 +12,15 @@ _calls = count()
 
 
 def derive_seed(*key: int) -> int:
-    """A 64-bit seed made of several numbers; any other key gives an unrelated seed."""
+    """Return a 64-bit seed derived from several numbers; other numbers give unrelated seeds."""
     return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
 
 
 def seed_generators(seed: int, device: torch.device) -> None:
-    """Seed torch's generators on the CPU and on one device, and on no other.
+    """Seed the generators of torch on the CPU and on one device.
 
-    `torch.manual_seed` also seeds devices that are not in use. Where there are none but torch was
-    built for some, it formats a traceback for the day one appears: a millisecond a call.
+    `torch.manual_seed` seeds all devices. On a machine without a GPU, a CUDA build of torch then
+    formats a traceback in each call, which takes a millisecond.
     """
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
@@ -32,7 +32,7 @@ def seed_generators(seed: int, device: torch.device) -> None:
 
 @contextmanager
 def eval_mode(*networks: nn.Module) -> Iterator[None]:
-    """Run networks in eval mode without gradients, then give every submodule its mode back."""
+    """Run networks in eval mode without gradients, then restore the mode of each submodule."""
     modes = {module: module.training for network in networks for module in network.modules()}
     for network in networks:
         network.eval()
@@ -44,24 +44,24 @@ def eval_mode(*networks: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def keep_dropout(network: nn.Module, noise: bool = True) -> None:
-    """Let dropout go on in eval mode, or not; to be said within `eval_mode` or `drawing`."""
+def keep_dropout(network: nn.Module, enabled: bool = True) -> None:
+    """Turn dropout on or off, within `eval_mode` or `sampling_mode`."""
     for module in network.modules():
         if isinstance(module, nn.Dropout):
-            module.training = noise
+            module.training = enabled
 
 
 @contextmanager
 def sampling_mode(
     model: nn.Module, device: torch.device, seed: int | None = None
 ) -> Iterator[None]:
-    """Evaluate `model` with random numbers of its own, then put torch's random state back.
+    """Run a model in eval mode with its own random numbers, then restore those of torch.
 
     Args:
-        model: the model to draw from.
-        device: where it lives.
-        seed: fixes the random numbers inside; without one they differ from call to call, and
-            follow from `torch.initial_seed()`, so a seeded program repeats them.
+        model: model to sample from.
+        device: device of the model.
+        seed: seed of the random numbers. By default, they differ between calls, and are derived
+            from `torch.initial_seed()`, so a seeded program repeats them.
     """
     seed = derive_seed(torch.initial_seed(), next(_calls)) if seed is None else seed
     devices = [device] if device.type == "cuda" else []
@@ -71,22 +71,22 @@ def sampling_mode(
 
 
 def fixed_uniform(p: Tensor) -> Tensor:
-    """Numbers in [0, 1) that look random, and are the same whenever the same image comes.
+    """Return uniform random numbers in [0, 1) that depend only on the image.
 
     Args:
-        p: intensities (b, c, h, w) in [0, 1], told apart by 256 levels.
+        p: intensities (b, c, h, w) in [0, 1], quantized to 256 levels.
 
     Returns:
-        (b, c, h, w): splitmix64 (Steele et al., 2014) of the pixel's place and of its image's hash.
+        (b, c, h, w): splitmix64 (Steele et al., 2014) of pixel index and hash of the image.
     """
     levels = (p * 255).round().long().flatten(1)
-    places = torch.arange(1, levels.shape[1] + 1, device=p.device)
-    images = (levels * _mix(places)).sum(1, keepdim=True)
-    bits = _mix(images + places * _GOLDEN) >> 40 & (1 << 24) - 1  # as many as float32 holds
+    index = torch.arange(1, levels.shape[1] + 1, device=p.device)
+    hashes = (levels * _mix(index)).sum(1, keepdim=True)
+    bits = _mix(hashes + index * _GOLDEN) >> 40 & (1 << 24) - 1  # the precision of float32
     return (bits.float() / (1 << 24)).to(p.dtype).view_as(p)
 
 
-_GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)  # as a signed number; products wrap around
+_GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)  # as a signed number; products overflow
 
 
 def _mix(bits: Tensor) -> Tensor:

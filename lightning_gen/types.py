@@ -1,8 +1,8 @@
-"""What crosses module boundaries, and the one place that says what an image is.
+"""Shared types and the image convention.
 
-An image is channels first, float, in [-1, 1]; data sets hold the same image as uint8 in [0, 255],
-or deep ones as uint16 in [0, 65535].
-The shapes are checked where jaxtyping is installed, as in the tests; elsewhere they cost nothing.
+An image is a float tensor in [-1, 1], channels first. Data sets hold the same image as uint8 in
+[0, 255], or as uint16 in [0, 65535]. Shapes are checked if jaxtyping is installed, as in the tests;
+otherwise, they cost nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,18 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
+    from typing_extensions import Unpack as Unpack
 else:
+
+    class Unpack:
+        """Keyword arguments of a TypedDict; at run time Any.
+
+        The command line then follows them to the constructor that has defaults and descriptions.
+        """
+
+        def __class_getitem__(cls, item: type) -> Any:
+            return Any
+
     try:
         from jaxtyping import Float, Int
     except ImportError:
@@ -25,38 +36,38 @@ else:
         Int = Float
 
 Images = Float[Tensor, "b c h w"]
-Counterparts = Float[Tensor, "b k u v"]  # images of another domain, with sizes of their own
-Translations = Float[Tensor, "b k h w"]  # images of as many channels as another domain has
+Counterparts = Float[Tensor, "b k u v"]  # images of another domain and size
+Translations = Float[Tensor, "b k h w"]  # images of another domain, of the same size
 Latents = Float[Tensor, "b d"]
 Labels = Int[Tensor, " b"]
-OtherImages = Float[Tensor, "m c h w"]  # such images, latents and labels in another number
+OtherImages = Float[Tensor, "m c h w"]  # as above, with another number of images
 OtherLatents = Float[Tensor, "m d"]
 OtherLabels = Int[Tensor, " m"]
-Logits = Float[Tensor, "scores *patches"]  # a raw score for each image, or for each patch
+Logits = Float[Tensor, "scores *patches"]  # one raw score per image, or per patch
 Scalar = Float[Tensor, ""]
 Batch = Tensor | Sequence[Tensor] | Mapping[str, Tensor]  # x, (x, y) or {"image": x, "label": y}
 ImageShape = tuple[int, int, int]  # channels, height, width
-Direction = Literal["AtoB", "BtoA"]  # of translation, between the domains A and B
+Direction = Literal["AtoB", "BtoA"]  # of a translation between domains A and B
 
 _BLACK = torch.tensor(-1.0)
-_SHADES = {  # 2 / white, in float32 rounded down, so that white does not pass 1
+_SCALES = {  # 2 / white, rounded down in float32, so that white does not exceed 1
     torch.uint8: 0.007843137,
     torch.uint16: 3.0518044e-5,
 }
 
 
 def to_images(pixels: Tensor) -> Images:
-    """Pixels to images in [-1, 1]: -1 + pixels / (white / 2), in one pass over memory.
+    """Convert pixels to images in [-1, 1], in one pass over memory.
 
-    White is 255 of uint8, and 65,535 of uint16; floats are images, and stay as they are.
+    White is 255 in uint8 and 65,535 in uint16. Floats are returned unchanged.
     """
     if pixels.is_floating_point():
         return pixels
-    return torch.add(_BLACK, pixels, alpha=_SHADES[pixels.dtype])
+    return torch.add(_BLACK, pixels, alpha=_SCALES[pixels.dtype])
 
 
 def to_pixels(x: Tensor, dtype: torch.dtype = torch.uint8) -> Tensor:
-    """Images in [-1, 1] to pixels of a depth, rounded and clamped; inverse of `to_images`."""
+    """Convert images in [-1, 1] to pixels, rounded and clamped; the inverse of `to_images`."""
     if dtype.is_floating_point:
         return x.to(dtype)
     white = torch.iinfo(dtype).max
@@ -64,35 +75,35 @@ def to_pixels(x: Tensor, dtype: torch.dtype = torch.uint8) -> Tensor:
 
 
 def to_rgb(x: Images) -> Translations:
-    """Images of any channels as a picture shows them: three, greys in each, the first of many."""
+    """Convert images to three channels: repeat the first of one or two, take the first three."""
     return x[:, :3] if x.shape[1] > 2 else x[:, :1].expand(-1, 3, -1, -1)
 
 
 def to_unit(x: Tensor) -> Tensor:
-    """Images in [-1, 1] to intensities in [0, 1], which may stand for probabilities."""
+    """Convert images in [-1, 1] to intensities in [0, 1]."""
     return (x + 1) / 2
 
 
 def from_unit(p: Tensor) -> Tensor:
-    """Intensities in [0, 1] to images in [-1, 1]; inverse of `to_unit`."""
+    """Convert intensities in [0, 1] to images in [-1, 1]; the inverse of `to_unit`."""
     return 2 * p - 1
 
 
 def to_float32(x: Tensor) -> Tensor:
-    """In float32, where mixed precision has made it less."""
+    """Convert half precision to float32; keep float32 and float64."""
     return x if x.dtype.itemsize >= 4 else x.float()
 
 
 def to_float64(x: Tensor) -> Tensor:
-    """In float64, on the CPU where the device, Apple's GPU, has none."""
+    """Convert to float64, on the CPU if the device (Apple's GPU) does not support it."""
     return (x.cpu() if x.device.type == "mps" else x).double()
 
 
 def unpack_batch(batch: Any) -> tuple[Tensor, Tensor | None]:
-    """Images and labels of a batch in any of the usual forms; labels are None where it has none.
+    """Return images and labels of a batch; labels are None if there are none.
 
     Raises:
-        TypeError: the batch is neither x, nor (x, ...), nor a mapping with the key "image".
+        TypeError: If the batch is not x, (x, ...), or a mapping with the key "image".
     """
     match batch:
         case Tensor():
@@ -104,7 +115,7 @@ def unpack_batch(batch: Any) -> tuple[Tensor, Tensor | None]:
         case [Tensor() as x, y, *_]:
             return x, _labels(y)
     raise TypeError(
-        f"a batch must be images x, (x, y) or {{'image': x, 'label': y}}, but is {_outline(batch)}"
+        f"a batch must be images x, (x, y) or {{'image': x, 'label': y}}, but is {_describe(batch)}"
     )
 
 
@@ -112,7 +123,7 @@ def _labels(y: Any) -> Tensor | None:
     return y if isinstance(y, Tensor) else None
 
 
-def _outline(batch: Any) -> str:
+def _describe(batch: Any) -> str:
     if isinstance(batch, Mapping):
         return f"a mapping with the keys {', '.join(map(repr, batch))}"
     if isinstance(batch, Sequence):

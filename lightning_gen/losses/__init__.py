@@ -1,4 +1,4 @@
-"""Objectives as pure functions of raw scores."""
+"""Losses, likelihoods and penalties as pure functions."""
 
 from lightning_gen.losses.adversarial import (
     ADVERSARIAL_LOSSES,

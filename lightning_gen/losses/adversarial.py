@@ -1,7 +1,7 @@
-"""Adversarial losses as pairs of functions of raw scores, each to be minimised.
+"""Adversarial losses: pairs of functions of raw scores, which D and G minimize.
 
-D's scores are logits: D(x) in the papers is sigmoid(score) here where the loss is a cross-entropy,
-so that every logarithm is a softplus and stays finite where sigmoid(score) rounds to 0 or 1.
+D returns logits. For cross-entropy losses, D(x) of the papers is sigmoid(score), so each logarithm
+is a softplus, which stays finite where the sigmoid rounds to 0 or 1.
 """
 
 from collections.abc import Callable
@@ -20,43 +20,41 @@ Adversarial = Literal[
 
 @dataclass(frozen=True)
 class AdversarialLoss:
-    """What each player minimises, given the scores of real and of fake images.
-
-    Scores are taken to float32 first: under `bf16-mixed` they arrive with three digits.
+    """Losses of D and G as functions of the scores of real and generated images, in float32.
 
     Attributes:
-        of_discriminator: D's loss from the scores of real and of fake images.
-        of_generator: G's loss from the scores of fakes; of real images and fakes if `compares`.
-        compares: whether G's loss needs the real images' scores, too.
-        has_targets: whether D pulls real scores to a target, which can be smoothed.
-        of_logits: whether sigmoid(score) is the paper's D(x).
-        scale: the constant by which D's loss is weighted, and by which what is added to it must be.
+        of_discriminator: loss of D from real and fake scores.
+        of_generator: loss of G from fake scores; from real and fake scores if ``relativistic``.
+        relativistic: whether the loss of G depends on real scores.
+        has_targets: whether D regresses real scores to a target, which can be smoothed.
+        scores_are_logits: whether sigmoid(score) is D(x) of the paper.
+        scale: weight of the loss of D, which also applies to terms added to it.
     """
 
     of_discriminator: Callable[[Logits, Logits], Scalar]
     of_generator: Callable[..., Scalar]
-    compares: bool = False
+    relativistic: bool = False
     has_targets: bool = False
-    of_logits: bool = False
+    scores_are_logits: bool = False
     scale: float = 1.0
 
     def discriminator(self, real: Logits, fake: Logits) -> Scalar:
-        """D's loss from the scores of real and of fake images, each averaged over its batch."""
+        """Return the loss of D from real and fake scores, each averaged over the batch."""
         return self.of_discriminator(to_float32(real), to_float32(fake))
 
     def generator(self, fake: Logits, real: Logits | None = None) -> Scalar:
-        """G's loss from the scores of its images, averaged over the batch.
+        """Return the loss of G, averaged over the batch.
 
         Args:
-            fake: scores of G's images.
-            real: scores of real images, as many; only a loss that `compares` looks at them.
+            fake: scores of generated images.
+            real: scores of as many real images, which relativistic losses need.
         """
-        if self.compares and real is not None:
+        if self.relativistic and real is not None:
             return self.of_generator(to_float32(real), to_float32(fake))
         return self.of_generator(to_float32(fake))
 
     def weighted(self, discriminator: float, generator: float) -> "AdversarialLoss":
-        """The same game with each player's loss times a constant."""
+        """Return the same losses, each multiplied by a constant."""
         return replace(
             self,
             of_discriminator=partial(_times, discriminator, self.of_discriminator),
@@ -70,17 +68,17 @@ def _times(weight: float, loss: Callable[..., Scalar], *scores: Logits) -> Scala
 
 
 def cross_entropy(real: Logits, fake: Logits) -> Scalar:
-    """-log D(x) - log(1 - D(G(z))): Goodfellow et al. (2014), eq. 1, with its sign turned."""
+    """-log D(x) - log(1 - D(G(z))): negative of Goodfellow et al. (2014), eq. 1."""
     return softplus(-real).mean() + softplus(fake).mean()
 
 
 def minimax(fake: Logits) -> Scalar:
-    """log(1 - D(G(z))): eq. 1; its gradient vanishes where D is sure of itself."""
+    """log(1 - D(G(z))): eq. 1. The gradient vanishes where D is confident."""
     return -softplus(fake).mean()
 
 
 def non_saturating(fake: Logits) -> Scalar:
-    """-log D(G(z)): the same fixed point with a strong gradient early on (sec. 3)."""
+    """-log D(G(z)): the same fixed point, with a strong gradient early in training (sec. 3)."""
     return softplus(-fake).mean()
 
 
@@ -100,35 +98,35 @@ def hinge(real: Logits, fake: Logits) -> Scalar:
 
 
 def wasserstein(real: Logits, fake: Logits) -> Scalar:
-    """D(G(z)) - D(x): Arjovsky et al. (2017), eq. 3; D must be kept Lipschitz by other means."""
+    """D(G(z)) - D(x): Arjovsky et al. (2017), eq. 3; D must be Lipschitz by other means."""
     return fake.mean() - real.mean()
 
 
 def wasserstein_of_generator(fake: Logits) -> Scalar:
-    """-D(G(z)): what G minimises under `hinge` and `wasserstein`."""
+    """-D(G(z)): the loss of G for `hinge` and `wasserstein`."""
     return -fake.mean()
 
 
 def relativistic(real: Logits, fake: Logits) -> Scalar:
     """-log sigmoid(D(x) - D(G(z))) for pairs: Jolicoeur-Martineau (2018), sec. 4.1.
 
-    With a non-saturating G this is RpGAN, which Huang et al. (2024) train with R1 and R2.
+    Huang et al. (2024) train this loss (RpGAN) with R1 and R2.
     """
     return softplus(fake - real).mean()
 
 
 def relativistic_of_generator(real: Logits, fake: Logits) -> Scalar:
-    """-log sigmoid(D(G(z)) - D(x)): the same with the roles exchanged."""
+    """-log sigmoid(D(G(z)) - D(x)): the same with roles exchanged."""
     return softplus(real - fake).mean()
 
 
 ADVERSARIAL_LOSSES: dict[Adversarial, AdversarialLoss] = {
     "non_saturating": AdversarialLoss(
-        cross_entropy, non_saturating, has_targets=True, of_logits=True
+        cross_entropy, non_saturating, has_targets=True, scores_are_logits=True
     ),
-    "minimax": AdversarialLoss(cross_entropy, minimax, has_targets=True, of_logits=True),
+    "minimax": AdversarialLoss(cross_entropy, minimax, has_targets=True, scores_are_logits=True),
     "least_squares": AdversarialLoss(least_squares, least_squares_of_generator, has_targets=True),
     "hinge": AdversarialLoss(hinge, wasserstein_of_generator),
     "wasserstein": AdversarialLoss(wasserstein, wasserstein_of_generator),
-    "relativistic": AdversarialLoss(relativistic, relativistic_of_generator, compares=True),
+    "relativistic": AdversarialLoss(relativistic, relativistic_of_generator, relativistic=True),
 }

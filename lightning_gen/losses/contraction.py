@@ -1,7 +1,7 @@
 """The contractive penalty ||dh/dx||_F^2 of Rifai et al. (2011), https://icml.cc/2011/papers/455_icmlpaper.pdf.
 
-Three ways to the same number for each image: exact in closed form for one sigmoid layer, exact for
-any encoder, and unbiased by random projections for long codes.
+Three ways to compute it for each image: in closed form for one sigmoid layer, exactly for any
+encoder, and unbiased by random projections for long codes.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Encoder = Callable[[Tensor], Tensor]
 
 
 def closed_form(h: Tensor, weight: Tensor) -> Tensor:
-    """For h = sigmoid(W x + b): sum_j (h_j (1 - h_j))^2 sum_i W_ji^2 (eq. 5).
+    """Return the penalty for h = sigmoid(W x + b): sum_j (h_j (1 - h_j))^2 sum_i W_ji^2 (eq. 5).
 
     Args:
         h: codes (b, d).
@@ -27,10 +27,10 @@ def closed_form(h: Tensor, weight: Tensor) -> Tensor:
 
 
 def exact(encoder: Encoder, x: Tensor) -> Tensor:
-    """For any encoder without batch norm, a backward pass for each entry of the code.
+    """Return the penalty for any encoder without batch norm, with a backward pass per dimension.
 
     Args:
-        encoder: maps (b, ...) to codes (b, d).
+        encoder: function from (b, ...) to codes (b, d).
         x: (b, ...).
 
     Returns:
@@ -41,9 +41,9 @@ def exact(encoder: Encoder, x: Tensor) -> Tensor:
 
 
 def projected(encoder: Encoder, x: Tensor, projections: int) -> Tensor:
-    """For long codes: E_v ||v^T dh/dx||^2 over signs v is the same, a backward pass for each v.
+    """Return an unbiased estimate, E_v ||v^T dh/dx||^2 over random signs v (Hutchinson, 1990).
 
-    Hutchinson (1990). Arguments as for `exact`, which it equals on average.
+    Takes the arguments of `exact`, and a backward pass per projection.
     """
     with torch.inference_mode(False), torch.enable_grad():
         x = x.clone() if x.is_inference() else x

@@ -1,7 +1,7 @@
 """Log-densities in nats: of images given codes, and of codes under Gaussians.
 
-Every function sums over what one image or one code is made of, and over nothing else: leading
-dimensions, such as several codes for each image, broadcast.
+Functions sum over the pixels of an image, or the dimensions of a code. Leading dimensions, such as
+several codes per image, broadcast.
 """
 
 from math import log, pi
@@ -18,35 +18,35 @@ PIXELS = (-3, -2, -1)  # channels, height, width
 
 
 def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
-    """Log p(x | z) of images (..., c, h, w) in [-1, 1], their intensities taken as probabilities.
+    """Return log p(x | z) of images (..., c, h, w) in [-1, 1], with intensities as probabilities.
 
-    Kingma and Welling (2014), app. C.1, for logits: sum over pixels of p l - log(1 + exp(l)).
+    Kingma and Welling (2014), app. C.1, for logits l: sum over pixels of p l - log(1 + exp(l)).
     """
     return (to_unit(x) * logits - softplus(logits)).sum(PIXELS)
 
 
 def gaussian_log_likelihood(x: Tensor, mean: Tensor, log_sigma: Tensor) -> Tensor:
-    """Log p(x | z) of images (..., c, h, w), a density over [-1, 1], one sigma for all pixels.
+    """Return log p(x | z) of images (..., c, h, w), a density over [-1, 1] with a single sigma.
 
-    Kingma and Welling (2014), app. C.2, with the optimal sigma learned as in Rybkin et al. (2021).
+    Kingma and Welling (2014), app. C.2, with a learned sigma as in Rybkin et al. (2021).
     """
     normal = ((x - mean) / log_sigma.exp()).square() + 2 * log_sigma + log(2 * pi)
     return -normal.sum(PIXELS) / 2
 
 
 def log_normal(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Log N(z; mean, diag exp(log_variance)) of codes (..., d)."""
+    """Return log N(z; mean, diag exp(log_variance)) of codes (..., d)."""
     squares = (z - mean).square() / log_variance.exp()
     return -(squares + log_variance + log(2 * pi)).sum(-1) / 2
 
 
 def log_standard_normal(z: Tensor) -> Tensor:
-    """Log N(z; 0, I) of codes (..., d)."""
+    """Return log N(z; 0, I) of codes (..., d)."""
     return -(z.square() + log(2 * pi)).sum(-1) / 2
 
 
 def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, diag exp(log_variance)) || N(0, I)), entry by entry of the code (..., d).
+    """Return KL(N(mean, diag exp(log_variance)) || N(0, I)) of each dimension of codes (..., d).
 
     Kingma and Welling (2014), app. B.
     """
@@ -54,5 +54,5 @@ def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 def log_mean_exp(values: Tensor, dim: int) -> Tensor:
-    """Log of the mean of exp(values), without overflow."""
+    """Return log mean exp(values), without overflow."""
     return torch.logsumexp(values, dim) - log(values.shape[dim])

@@ -1,4 +1,4 @@
-"""Penalties on D's gradient with respect to the images it judges."""
+"""Penalties on the gradient of D with respect to its input images."""
 
 from collections.abc import Callable
 
@@ -9,15 +9,16 @@ from lightning_gen.types import Images, Logits, Scalar
 
 
 def squared_gradient(scores: Logits, x: Images) -> Scalar:
-    """E ||grad D(x)||^2 of the images x that gave these scores, differentiable.
+    """Return E ||grad D(x)||^2 for images x and their scores, differentiable.
 
-    On real images it is R1, on fakes R2 (Mescheder et al., 2018, eqs. 9 and 10, without gamma / 2).
+    R1 on real images, R2 on generated ones (Mescheder et al., 2018, eqs. 9 and 10, without
+    gamma / 2).
     """
     return _gradients(scores, x).square().sum(1).mean()
 
 
 def gradient_penalty(D: Callable[[Images], Logits], x: Images, fake: Images) -> Scalar:
-    """E (||grad D||_2 - 1)^2 at points between pairs of real images and fakes.
+    """Return E (||grad D||_2 - 1)^2 at random points between real and generated images.
 
     Gulrajani et al. (2017), eq. 3, without lambda.
     """
@@ -27,9 +28,9 @@ def gradient_penalty(D: Callable[[Images], Logits], x: Images, fake: Images) -> 
 
 
 def _gradients(scores: Logits, x: Images) -> Tensor:
-    """Of each score with respect to all that it judged: (scores, entries).
+    """Return the gradient (scores, pixels) of each score with respect to its images.
 
-    A score may judge several images at once (Lin et al., 2018); scores of patches are summed.
+    A score may depend on several images (Lin et al., 2018). Scores of patches are summed.
     """
     (gradients,) = torch.autograd.grad(scores.float().sum(), x, create_graph=True)
     return gradients.reshape(len(scores), -1)

@@ -1,4 +1,4 @@
-"""One file a model; importing this package makes each known to `--model` by its name."""
+"""One file per model. Importing this package makes all of them known to ``--model`` by name."""
 
 from lightning_gen.models.autoencoder import Autoencoder
 from lightning_gen.models.conditional_gan import ConditionalGAN

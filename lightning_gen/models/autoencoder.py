@@ -1,7 +1,7 @@
-"""Reducing the dimensionality of data with neural networks, Hinton and Salakhutdinov (2006)."""
+"""Autoencoder, Hinton and Salakhutdinov (2006), https://doi.org/10.1126/science.1127647."""
 
 from lightning_gen.models.base.autoencoder import AutoencoderModel
 
 
 class Autoencoder(AutoencoderModel):
-    """The plain autoencoder: codes of images, and images from codes."""
+    """The plain autoencoder: codes of images, and images of codes."""

@@ -1,56 +1,55 @@
 """Conditional GANs, Mirza and Osindero (2014), https://arxiv.org/abs/1411.1784."""
 
-from typing import Any, Literal, get_args
+from typing import Literal
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lightning_gen.errors import require_at_least, require_one_of
-from lightning_gen.models.base.checks import check_image_shape, own_players, packed, require_default
-from lightning_gen.models.base.noise_game import NoiseGame
+from lightning_gen.models.base.adversarial import AdversarialModel
+from lightning_gen.models.base.arguments import GANArguments
+from lightning_gen.models.base.checks import (
+    check_image_shape,
+    make_players,
+    reject_with_custom_network,
+)
+from lightning_gen.models.base.latent_sampling import LatentSampling
 from lightning_gen.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
-    Embedded,
     MLPDiscriminator,
     MLPGenerator,
-    ProjectionDiscriminator,
+    conditioned,
+    packed,
 )
-from lightning_gen.sampling import sampling_mode
-from lightning_gen.types import Batch, Images, ImageShape, Labels
-
-PlayersBody = Literal["dcgan", "mlp"]
+from lightning_gen.types import ImageShape, Unpack
 
 
-class ConditionalGAN(NoiseGame):
-    """The game of images given their labels, which both players see (eq. 2).
+class ConditionalGAN(LatentSampling, AdversarialModel):
+    """A GAN whose networks take the labels of the images as a condition (eq. 2).
 
     Args:
-        image_shape: (channels, height, base_channels) of the images.
-        num_classes: number of labels.
-        latent_dim: entries of z ~ N(0, I).
-        architecture: networks of `DCGAN`, or of `GAN` ("mlp").
-        embedding_dim: entries of a learned embedding of the labels in each player; 0 shows them
-            one-hot.
-        projection: whether D takes the inner product of the labels' embedding and its features
-            (Miyato and Koyama, 2018) instead of seeing labels beside the pixels.
-        base_channels: channels of DCGAN's players next to the image.
-        hidden_dim: units of a fully connected layer before DCGAN's D decides; 0 for none.
-        batch_norm: whether DCGAN's D has batch norm; gradient penalties need it off.
-        generator_hidden_dims: units of the MLP generator's hidden layers.
-        discriminator_hidden_dims: units of the MLP discriminator's hidden layers.
-        maxout: affine pieces of each of those units; 1 stands for LeakyReLU 0.2.
-        dropout: share of those units dropped at each step.
-        minibatch_std: whether D sees how much its batch varies (Karras et al., 2018).
-        pack: images that D judges at once (PacGAN, Lin et al., 2018).
-        generator: your own network instead: latents (b, latent_dim) and one-hot labels
-            (b, num_classes) to images (b, *image_shape).
-        discriminator: your own network instead: images and one-hot labels to raw scores (b, ...).
-        training: `adversarial` and the rest of `AdversarialModel`; `lr`, `optimizer` and the rest
-            of `Game`.
+        image_shape: (channels, height, width) of the images.
+        num_classes: number of classes.
+        latent_dim: dimension of z ~ N(0, I).
+        architecture: "dcgan" for the networks of `DCGAN`, "mlp" for those of `GAN`.
+        embedding_dim: dimension of a learned embedding of the labels; 0 for one-hot labels.
+        projection: if ``True``, D takes the inner product of its features and an embedding of the
+            label (Miyato and Koyama, 2018), instead of labels beside pixels.
+        base_channels: channels of the outermost convolution, for "dcgan".
+        hidden_dim: units of a fully connected layer before the score of D, for "dcgan"; 0 for none.
+        batch_norm: if ``True``, D has batch norm, for "dcgan"; gradient penalties need ``False``.
+        generator_hidden_dims: units of the hidden layers of G, for "mlp".
+        discriminator_hidden_dims: units of the hidden layers of D, for "mlp".
+        maxout: number of linear pieces of each of those units of D; 1 for LeakyReLU 0.2.
+        dropout: probability of dropping one of those units.
+        minibatch_std: if ``True``, D takes the standard deviation over the batch as an input.
+        pack: number of images that D scores jointly (PacGAN, Lin et al., 2018).
+        generator: custom network from latents and one-hot labels (b, num_classes) to images.
+        discriminator: custom network from images and one-hot labels to raw scores (b, ...).
+        settings: arguments of `AdversarialSettings`, such as ``adversarial``, ``k`` and ``lr``.
 
     Raises:
-        ArgumentError: an argument is out of its range, or an own network does not fit.
+        ArgumentError: If an argument is out of range, or a custom network does not fit.
     """
 
     def __init__(
@@ -58,7 +57,7 @@ class ConditionalGAN(NoiseGame):
         image_shape: ImageShape,
         num_classes: int = 10,
         latent_dim: int = 100,
-        architecture: PlayersBody = "dcgan",
+        architecture: Literal["dcgan", "mlp"] = "dcgan",
         embedding_dim: int = 0,
         projection: bool = False,
         base_channels: int = 64,
@@ -72,79 +71,40 @@ class ConditionalGAN(NoiseGame):
         pack: int = 1,
         generator: nn.Module | None = None,
         discriminator: nn.Module | None = None,
-        **training: Any,
+        **settings: Unpack[GANArguments],
     ) -> None:
         image_shape = check_image_shape(image_shape)
-        require_one_of(get_args(PlayersBody), architecture=architecture)
-        require_at_least(
-            1,
-            num_classes=num_classes,
-            latent_dim=latent_dim,
-            base_channels=base_channels,
-            maxout=maxout,
-            pack=pack,
-            generator_hidden_dims=min(generator_hidden_dims, default=1),
-            discriminator_hidden_dims=min(discriminator_hidden_dims, default=1),
-        )
+        require_one_of(("dcgan", "mlp"), architecture=architecture)
+        require_at_least(1, num_classes=num_classes, latent_dim=latent_dim, pack=pack)
+        require_at_least(1, base_channels=base_channels, maxout=maxout)
+        require_at_least(1, generator_hidden_dims=min(generator_hidden_dims, default=1))
+        require_at_least(1, discriminator_hidden_dims=min(discriminator_hidden_dims, default=1))
         require_at_least(0, embedding_dim=embedding_dim, hidden_dim=hidden_dim)
-        require_default(
-            "discriminator",
-            discriminator,
-            minibatch_std=minibatch_std,
-            hidden_dim=hidden_dim,
-            projection=projection,
-        )
+        options = {"minibatch_std": minibatch_std, "hidden_dim": hidden_dim}
+        reject_with_custom_network("discriminator", discriminator, projection=projection, **options)
         both = generator if discriminator is not None else None
-        require_default("networks", both, embedding_dim=embedding_dim)
-        condition = embedding_dim or num_classes
+        reject_with_custom_network("pair of networks", both, embedding_dim=embedding_dim)
+        shape = packed(image_shape, pack)
 
-        def G() -> nn.Module:
-            G = (
-                DCGANGenerator(latent_dim, image_shape, base_channels, condition)
-                if architecture == "dcgan"
-                else MLPGenerator(latent_dim, image_shape, generator_hidden_dims, condition)
-            )
-            return Embedded(G, num_classes, embedding_dim) if embedding_dim else G
+        def make_G(c: int) -> nn.Module:
+            if architecture == "dcgan":
+                return DCGANGenerator(latent_dim, image_shape, base_channels, c)
+            return MLPGenerator(latent_dim, image_shape, generator_hidden_dims, c)
 
-        def D() -> nn.Module:
-            shape, seen = packed(image_shape, pack), 0 if projection else condition * pack
-            D: nn.Sequential = (
-                DCGANDiscriminator(
-                    shape, base_channels, seen, batch_norm, minibatch_std, hidden_dim
-                )
-                if architecture == "dcgan"
-                else MLPDiscriminator(
-                    shape, discriminator_hidden_dims, maxout, dropout, seen, minibatch_std
-                )
-            )
-            if projection:  # whose V is an embedding
-                return ProjectionDiscriminator(D, num_classes * pack)
-            return Embedded(D, num_classes * pack, condition * pack) if embedding_dim else D
+        def make_D(c: int) -> nn.Sequential:
+            if architecture == "dcgan":
+                return DCGANDiscriminator(shape, base_channels, c, batch_norm, **options)
+            hidden_dims = discriminator_hidden_dims
+            return MLPDiscriminator(shape, hidden_dims, maxout, dropout, c, minibatch_std)
 
-        players = own_players(
-            generator, discriminator, G, D, latent_dim, image_shape, num_classes, pack
+        classes, dim = num_classes, embedding_dim
+        G, D = make_players(
+            generator,
+            discriminator,
+            lambda: conditioned(make_G, classes, dim),
+            lambda: conditioned(make_D, classes, dim, pack, projection),
+            *(latent_dim, image_shape, num_classes, pack),
         )
-        super().__init__(image_shape, latent_dim, *players, pack=pack, **training)
-        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
+        super().__init__(image_shape, latent_dim, G, D, pack=pack, **settings)
+        self.save_hyperparameters(ignore=self.networks)
         self.num_classes = num_classes
-
-    def split(self, batch: Batch) -> tuple[Images, tuple[Tensor, ...]]:
-        """Real images x and their labels, one-hot."""
-        x, labels = self.read(batch)
-        return self.place(x), self.condition(labels)
-
-    def sample(self, n: int, seed: int | None = None, labels: Labels | None = None) -> Images:
-        """Draw n images (n, *image_shape) in [-1, 1], in eval mode.
-
-        The same seed gives the same images; without one, every call gives new ones. Training is
-        not disturbed: modes and torch's random state are as before.
-
-        Args:
-            n: number of images.
-            seed: of z.
-            labels: (n,); all classes in turn by default.
-        """
-        if labels is None:
-            labels = torch.arange(n) % self.num_classes
-        with sampling_mode(self, self.device, seed):
-            return self.generate(n, *self.condition(labels))

@@ -1,57 +1,61 @@
 """Contractive autoencoders, Rifai et al. (2011), https://icml.cc/2011/papers/455_icmlpaper.pdf."""
 
-from typing import Any, Literal, cast, get_args
+from typing import Literal, cast, get_args
 
 from torch import Tensor, nn
 
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.losses.contraction import closed_form, exact, projected
+from lightning_gen.models.base.arguments import RegularizedArguments
 from lightning_gen.models.base.autoencoder import AutoencoderModel, Reconstruction
-from lightning_gen.models.base.optimization import Terms
-from lightning_gen.networks import Body, SigmoidEncoder, TransposedDecoder
-from lightning_gen.types import Images, ImageShape, from_unit, to_unit
+from lightning_gen.models.base.update import Terms
+from lightning_gen.networks import Architecture, SigmoidEncoder, TransposedDecoder
+from lightning_gen.types import Images, ImageShape, Unpack, from_unit, to_unit
 
 Jacobian = Literal["auto", "closed_form", "exact", "projected"]
-LONG = 64  # entries of a code from which on projections are cheaper
+LONG = 64  # dimension of codes from which projections are faster
 
 
 class ContractiveAutoencoder(AutoencoderModel):
-    """Codes that change little where images do: reconstruction + lambda ||dh/dx||_F^2 (eq. 4).
+    """An autoencoder whose codes change little with the image: + lambda ||dh/dx||_F^2 (eq. 4).
 
-    As in the paper, one sigmoid layer with tied weights and cross-entropy; any other body by flag.
-    Both terms are divided by the number of pixels, which leaves their balance as in the paper.
+    As in the paper, it has one sigmoid layer with tied weights, and cross-entropy loss; other
+    networks are options. Both terms are divided by the number of pixels, so their balance is that
+    of the paper.
 
     Args:
-        image_shape: (channels, height, base_channels) of the images.
-        latent_dim: entries of a code, the paper's units.
-        architecture: "tied" for the paper's, or a body of `AutoencoderModel`.
-        contraction: lambda, the weight of the penalty.
-        jacobian: "closed_form" for the tied body; for the others "exact", or "projected", unbiased
-            and cheaper for long codes; "auto" chooses.
-        projections: random projections of a long code's Jacobian.
-        loss: "bce", or "mse".
-        autoencoder: the other arguments of `AutoencoderModel`.
+        image_shape: (channels, height, width) of the images.
+        latent_dim: dimension of a code.
+        architecture: "tied" as in the paper, or "conv" or "mlp".
+        contraction: weight lambda of the penalty.
+        jacobian: "closed_form" for "tied"; "exact", or "projected" (unbiased, and faster for long
+            codes) for the others; "auto" selects one.
+        projections: number of random projections of the Jacobian.
+        loss: "bce" or "mse".
+        encoder: custom network from images to codes (b, latent_dim).
+        decoder: custom network from codes to logits of intensities (b, *image_shape).
+        autoencoder: other arguments of `AutoencoderModel`.
 
     Raises:
-        ArgumentError: an argument is out of its range, or an own network does not fit.
+        ArgumentError: If an argument is out of range, or a custom network does not fit.
     """
 
-    is_regularised = True
+    is_regularized = True
 
     def __init__(
         self,
         image_shape: ImageShape,
         latent_dim: int = 1000,
-        architecture: Literal["tied"] | Body = "tied",
+        architecture: Literal["tied"] | Architecture = "tied",
         contraction: float = 0.1,
         jacobian: Jacobian = "auto",
         projections: int = 1,
         loss: Reconstruction = "bce",
         encoder: nn.Module | None = None,
         decoder: nn.Module | None = None,
-        **autoencoder: Any,
+        **autoencoder: Unpack[RegularizedArguments],
     ) -> None:
-        require_one_of(("tied", *get_args(Body)), architecture=architecture)
+        require_one_of(("tied", *get_args(Architecture)), architecture=architecture)
         require_one_of(get_args(Jacobian), jacobian=jacobian)
         require_at_least(0, contraction=contraction)
         require_at_least(1, projections=projections, latent_dim=latent_dim)
@@ -60,7 +64,7 @@ class ContractiveAutoencoder(AutoencoderModel):
             encoder = SigmoidEncoder(image_shape, latent_dim)
             decoder = TransposedDecoder(encoder, image_shape)
         elif jacobian == "closed_form":
-            raise ArgumentError("jacobian", "has a closed form for the body 'tied' only")
+            raise ArgumentError("jacobian", "has a closed form only for architecture='tied'")
         super().__init__(
             image_shape,
             latent_dim,
@@ -70,7 +74,7 @@ class ContractiveAutoencoder(AutoencoderModel):
             decoder=decoder,
             **autoencoder,
         )
-        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
+        self.save_hyperparameters(ignore=self.networks)
         automatic = "closed_form" if tied else "exact" if latent_dim < LONG else "projected"
         self.jacobian = automatic if jacobian == "auto" else jacobian
         self.contraction, self.projections = contraction, projections
@@ -83,7 +87,7 @@ class ContractiveAutoencoder(AutoencoderModel):
         return {**named, "contraction": self.contraction * norm / x[0].numel()}
 
     def penalty(self, x: Images) -> Tensor:
-        """||dh/dx||_F^2 of each image, (b,), per unit of intensity in [0, 1]."""
+        """Return ||dh/dx||_F^2 (b,) of each image, per unit of intensity in [0, 1]."""
         if self.jacobian == "closed_form":
             return closed_form(self.encoder(x), cast(SigmoidEncoder, self.encoder).weight)
         p = to_unit(x)

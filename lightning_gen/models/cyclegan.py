@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 from torchmetrics import Metric
@@ -9,15 +10,14 @@ from torchmetrics import Metric
 from lightning_gen.checkpoints import of_all_processes
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.losses import Adversarial
+from lightning_gen.models.base.arguments import AlternatingArguments
 from lightning_gen.models.base.batches import PairReader
-from lightning_gen.models.base.checks import check_image_shape, own_network
-from lightning_gen.models.base.game import Game, Minibatch
-from lightning_gen.models.base.optimization import Schedule, Terms
+from lightning_gen.models.base.checks import check_arguments, check_image_shape, make_network
+from lightning_gen.models.base.generative_model import GenerativeModel
 from lightning_gen.models.base.pool import ImagePool
-from lightning_gen.models.base.translation import (
-    PairedImageMetrics,
-    reference_losses,
-)
+from lightning_gen.models.base.settings import AlternatingOptimizerSettings, Schedule
+from lightning_gen.models.base.translation import PairedImageMetrics, reference_losses
+from lightning_gen.models.base.update import Terms, finish_step, update
 from lightning_gen.networks import Norm, PatchDiscriminator, ResNetGenerator
 from lightning_gen.sampling import eval_mode
 from lightning_gen.types import (
@@ -28,49 +28,52 @@ from lightning_gen.types import (
     ImageShape,
     Scalar,
     Translations,
+    Unpack,
 )
 
 POOLS_KEY = "lightning_gen/pools"
 
 
-class CycleGAN(Game):
-    """Translation learnt from two sets of images without paired_validation, there and back.
+class CycleGAN(GenerativeModel):
+    """Image translation from two sets of images without pairs, in both directions.
 
-    G translates A's images into B's, F back; D_B and D_A judge what comes out. Update order,
-    initial weights and weights of the losses are the authors'
-    (https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix): G and F move first, then both
-    discriminators, each with half its loss, on fakes of before that move, some of them exchanged
-    for former ones; the learning rate is constant for the first half of the training, then falls
-    linearly after each minibatch, to 0 at the end, without the off-by-one of the authors' epochs.
+    G translates images of A to B, and F images of B to A. D_B and D_A score the translations.
+    Order of the updates, initialization and weights of the losses are those of the authors
+    (https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix): G and F are updated first. Then both
+    discriminators, with half their loss, learn from images generated before that update, some
+    replaced from a pool. The learning rate is constant for the first half of the training, then
+    decays linearly to 0 with each batch, without the off-by-one of the authors' epochs.
 
-    Of the authors' files, latest_net_G_A.pth holds G, G_B F, D_A our D_B, and D_B our D_A: theirs
-    are named after the generator that they judge, ours after the domain.
+    In the authors' files, latest_net_G_A.pth is G, G_B is F, D_A is D_B here, and D_B is D_A: they
+    name discriminators after the generator, not after the domain.
 
     Args:
-        image_shape: (channels, height, base_channels) of domain A's images; sides that are multiples of 4.
-        target_channels: channels of domain B's images; as many as A's by default.
-        num_blocks: residual num_blocks of G and F; the authors take 9 for 256 pixels, 6 for 128.
-        base_channels: channels of all networks next to the image.
-        num_layers: of the discriminators with stride 2; 3 gives patches of 70 x 70 pixels, 0 pixels.
-        norm: "instance" or "batch", of all networks.
-        dropout: whether G and F drop units within their num_blocks.
-        lambda_cycle: weight lambda of |F(G(a)) - a| and |G(F(b)) - b|.
-        lambda_identity: weight of |G(b) - b| and |F(a) - a| as a share of `cycle`; it must be 0 where B
-            has other channels than A.
-        pool_size: former fakes that each discriminator may see again; 0 for none.
-        paired_validation: whether the images of a validation batch are true paired_validation, by which translations can
-            be measured besides.
-        adversarial: the losses of the games, a key of `ADVERSARIAL_LOSSES`.
-        schedule: of the learning rates; see `Game`.
-        decay_from: share of the training after which they begin to fall.
-        generator_ab: your own G instead: A's images to B's.
-        generator_ba: your own F instead: B's images to A's.
-        discriminator_a: your own D_A instead: A's images to raw scores (b, ...).
-        discriminator_b: your own D_B instead: B's images to raw scores (b, ...).
-        training: `lr`, `optimizer` and the rest of `Game`.
+        image_shape: (channels, height, width) of the images of domain A; sides that are multiples
+            of 4.
+        target_channels: channels of the images of domain B; by default those of A.
+        num_blocks: residual blocks of G and F; the authors use 9 for 256 pixels, 6 for 128.
+        base_channels: channels of the outermost convolution of all networks.
+        num_layers: convolutions of D with stride 2: 3 for patches of 70 x 70 pixels, 0 for pixels.
+        norm: "instance" or "batch" norm, of all networks.
+        dropout: if ``True``, the residual blocks have dropout.
+        lambda_cycle: weight of |F(G(a)) - a| and |G(F(b)) - b|.
+        lambda_identity: weight of |G(b) - b| and |F(a) - a|, relative to ``lambda_cycle``; 0 if A
+            and B have different channels.
+        pool_size: number of generated images that each discriminator may take again; 0 for none.
+        paired_validation: if ``True``, the images of validation batches are true pairs, and
+            translations are compared with them.
+        adversarial: adversarial loss, a key of `ADVERSARIAL_LOSSES`.
+        schedule: "constant", or "linear" or "cosine" decay of the learning rates to 0.
+        decay_from: fraction of the training after which a linear schedule starts to decay.
+        micro_batch_size: number of images in each forward and backward pass; 0 for whole batches.
+        generator_ab: custom G, from images of A to images of B.
+        generator_ba: custom F, from images of B to images of A.
+        discriminator_a: custom D_A, from images of A to raw scores (b, ...).
+        discriminator_b: custom D_B, from images of B to raw scores (b, ...).
+        settings: other arguments of `AlternatingOptimizerSettings`, such as ``lr``.
 
     Raises:
-        ArgumentError: an argument is out of its range, or an own network does not fit.
+        ArgumentError: If an argument is out of range, or a custom network does not fit.
     """
 
     networks = ["generator_ab", "generator_ba", "discriminator_a", "discriminator_b"]
@@ -92,25 +95,34 @@ class CycleGAN(Game):
         adversarial: Adversarial = "least_squares",
         schedule: Schedule = "linear",
         decay_from: float = 0.5,
+        micro_batch_size: int = 0,
         generator_ab: nn.Module | None = None,
         generator_ba: nn.Module | None = None,
         discriminator_a: nn.Module | None = None,
         discriminator_b: nn.Module | None = None,
-        **training: Any,
+        **settings: Unpack[AlternatingArguments],
     ) -> None:
+        check_arguments(self, settings, AlternatingOptimizerSettings)
         a = check_image_shape(image_shape)
         b = a[0] if target_channels is None else target_channels, *a[1:]
         require_at_least(1, target_channels=b[0])
-        require_at_least(
-            0, lambda_cycle=lambda_cycle, lambda_identity=lambda_identity, pool_size=pool_size
-        )
+        require_at_least(0, lambda_cycle=lambda_cycle, lambda_identity=lambda_identity)
+        require_at_least(0, pool_size=pool_size)
         if lambda_identity and a[0] != b[0]:
             raise ArgumentError(
                 "lambda_identity",
-                f"must be 0 where A has {a[0]} channels and B {b[0]}, but is {lambda_identity}",
+                f"must be 0 if A has {a[0]} channels and B {b[0]}, but is {lambda_identity}",
             )
-        super().__init__(image_shape, schedule=schedule, decay_from=decay_from, **training)
-        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
+        super().__init__(
+            image_shape,
+            AlternatingOptimizerSettings(
+                schedule=schedule,
+                decay_from=decay_from,
+                micro_batch_size=micro_batch_size,
+                **settings,
+            ),
+        )
+        self.automatic_optimization = False
 
         def G(x: ImageShape, y: ImageShape) -> nn.Module:
             return ResNetGenerator(x[0], y[0], num_blocks, base_channels, norm, dropout)
@@ -118,125 +130,122 @@ class CycleGAN(Game):
         def D(x: ImageShape) -> nn.Module:
             return PatchDiscriminator(x[0], num_layers, base_channels, norm)
 
-        self.generator_ab = own_network("generator_ab", generator_ab, lambda: G(a, b), a, b)
-        self.generator_ba = own_network("generator_ba", generator_ba, lambda: G(b, a), b, a)
-        self.discriminator_a = own_network("discriminator_a", discriminator_a, lambda: D(a), a)
-        self.discriminator_b = own_network("discriminator_b", discriminator_b, lambda: D(b), b)
+        self.generator_ab = make_network("generator_ab", generator_ab, lambda: G(a, b), a, b)
+        self.generator_ba = make_network("generator_ba", generator_ba, lambda: G(b, a), b, a)
+        self.discriminator_a = make_network("discriminator_a", discriminator_a, lambda: D(a), a)
+        self.discriminator_b = make_network("discriminator_b", discriminator_b, lambda: D(b), b)
+        self.save_hyperparameters(ignore=self.networks)
         self.adversarial = reference_losses(adversarial)
         self.read = PairReader(a[0], b[0])
         self.lambda_cycle, self.lambda_identity = lambda_cycle, lambda_identity * lambda_cycle
         self.pools = ImagePool(pool_size), ImagePool(pool_size)
-        self.paired_validation, self.likeness = (
-            paired_validation,
-            nn.ModuleDict({"a": PairedImageMetrics(), "b": PairedImageMetrics()}),
-        )
-        self.made: list[tuple[Tensor, Tensor]] = []  # fakes of a and b, of the minibatch's chunks
-
-    @property
-    def translators(self) -> dict[Direction, nn.Module]:
-        """G and F, by their directions."""
-        return {"AtoB": self.generator_ab, "BtoA": self.generator_ba}
+        self.paired_validation = paired_validation
+        self.paired_metrics = nn.ModuleDict({"a": PairedImageMetrics(), "b": PairedImageMetrics()})
 
     @property
     def players(self) -> dict[str, nn.Module]:
-        """Both discriminators are one player, and so are G and F."""
+        """Both discriminators share an optimizer, and so do G and F."""
         return {
             "d": nn.ModuleList([self.discriminator_a, self.discriminator_b]),
             "g": nn.ModuleList([self.generator_ab, self.generator_ba]),
         }
 
-    def split(self, batch: Batch) -> tuple[Images, Counterparts]:
-        """Images a and b of the two domains."""
-        a, b = map(self.place, self.read(batch))
-        return a, b
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """Update G and F, then D_A and D_B on images generated before that update."""
+        a, b = map(self.to_device, self.read(batch))
+        fakes: list[tuple[Tensor, Tensor]] = []  # of each micro-batch
+        update(self, "g", lambda a, b: self.generator_terms(a, b, fakes), a, b)
+        fake_a, fake_b = (
+            pool.query(torch.cat(x))
+            for pool, x in zip(self.pools, zip(*fakes, strict=True), strict=True)
+        )
+        update(self, "d", self.discriminator_terms, a, b, fake_a, fake_b)
+        finish_step(self)
 
-    def play(self, minibatch: Minibatch) -> None:
-        """G and F move, then D_A and D_B, who see what G and F made before their move."""
-        self.made = []
-        self.descend("g", self.generator_terms, minibatch)
-        judged = [
-            (a, b, *(pool.exchange(x) for pool, x in zip(self.pools, fakes, strict=True)))
-            for (a, b), fakes in zip(minibatch, self.made, strict=True)
-        ]
-        self.descend("d", self.discriminator_terms, judged)
-
-    def generator_terms(self, a: Images, b: Counterparts) -> Terms:
-        """Eq. 3, and sec. 5.2 for the lambda_identity: what G and F minimise."""
+    def generator_terms(
+        self, a: Images, b: Counterparts, fakes: list[tuple[Tensor, Tensor]]
+    ) -> Terms:
+        """Loss of G and F (eq. 3; sec. 5.2 for the identity); append the detached translations."""
         G, F = self.generator_ab, self.generator_ba
         fake_b = G(a)
-        back_a = F(fake_b)
+        rec_a = F(fake_b)
         fake_a = F(b)
-        back_b = G(fake_a)
-        self.made.append((fake_a.detach(), fake_b.detach()))
-        # before D looks, as the authors do: gradients are summed in the order of the passes
+        rec_b = G(fake_a)
+        fakes.append((fake_a.detach(), fake_b.detach()))
+        # before D, as in the authors' code: gradients are summed in the order of the passes
         same_b, same_a = (G(b), F(a)) if self.lambda_identity else (b, a)
         terms = {
-            "adversarial_b": self.deceive(self.discriminator_b, fake_b, b),
-            "adversarial_a": self.deceive(self.discriminator_a, fake_a, a),
-            "cycle_a": self.lambda_cycle * l1_loss(back_a, a),
-            "cycle_b": self.lambda_cycle * l1_loss(back_b, b),
+            "adversarial_b": self.adversarial_loss(self.discriminator_b, fake_b, b),
+            "adversarial_a": self.adversarial_loss(self.discriminator_a, fake_a, a),
+            "cycle_a": self.lambda_cycle * l1_loss(rec_a, a),
+            "cycle_b": self.lambda_cycle * l1_loss(rec_b, b),
         }
         if self.lambda_identity:
             terms["identity_b"] = self.lambda_identity * l1_loss(same_b, b)
             terms["identity_a"] = self.lambda_identity * l1_loss(same_a, a)
         return terms
 
-    def deceive(self, D: nn.Module, fake: Images, x: Counterparts) -> Scalar:
-        """What a generator minimises: D shall take the fake for real."""
-        real_score = D(x) if self.adversarial.compares else None
+    def adversarial_loss(self, D: nn.Module, fake: Images, x: Counterparts) -> Scalar:
+        """Return the adversarial loss of a generator."""
+        real_score = D(x) if self.adversarial.relativistic else None
         return self.adversarial.generator(D(fake), real_score)
 
     def discriminator_terms(
         self, a: Images, b: Counterparts, fake_a: Tensor, fake_b: Tensor
     ) -> Terms:
-        """What D_A and D_B minimise: they tell images from translations."""
+        """Loss of D_A and D_B."""
         D_A, D_B = self.discriminator_a, self.discriminator_b
-        tell = self.adversarial.discriminator
         return {
-            "adversarial_a": tell(D_A(a), D_A(fake_a)),
-            "adversarial_b": tell(D_B(b), D_B(fake_b)),
+            "adversarial_a": self.adversarial.discriminator(D_A(a), D_A(fake_a)),
+            "adversarial_b": self.adversarial.discriminator(D_B(b), D_B(fake_b)),
         }
 
-    def measure(self, batch: Batch, batch_idx: int, stage: str) -> None:
-        """Log the mean errors |F(G(a)) - a| and |G(F(b)) - b|, in pixels in [-1, 1]."""
-        (a, fake_b, back_a), (b, fake_a, back_b) = self.demonstrate(batch).values()
-        values: dict[str, Metric | Tensor] = {
-            "cycle_a": l1_loss(back_a.float(), a.float()),
-            "cycle_b": l1_loss(back_b.float(), b.float()),
+    def evaluation_step(self, batch: Batch, batch_idx: int, stage: str) -> None:
+        """Log the mean errors |F(G(a)) - a| and |G(F(b)) - b| of images in [-1, 1]."""
+        (a, fake_b, rec_a), (b, fake_a, rec_b) = self.visualize(batch).values()
+        metrics: dict[str, Metric | Tensor] = {
+            "cycle_a": l1_loss(rec_a.float(), a.float()),
+            "cycle_b": l1_loss(rec_b.float(), b.float()),
         }
         if self.paired_validation:
-            for domain, fake, truth in (("a", fake_a, a), ("b", fake_b, b)):
-                near = self.likeness[domain](fake, truth)
-                values |= {f"{name}_{domain}": value for name, value in near.items()}
-        for name, value in values.items():
+            for domain, fake, target in (("a", fake_a, a), ("b", fake_b, b)):
+                paired = self.paired_metrics[domain](fake, target)
+                metrics |= {f"{name}_{domain}": value for name, value in paired.items()}
+        for name, value in metrics.items():
             self.log(f"{stage}/{name}", value, batch_size=len(a), sync_dist=True)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Translations:
-        """Translations of A's images."""
-        return self.translate(self.split(batch)[0])
+        """Return the translations of the images of A."""
+        return self.translate(self.read(batch)[0])
+
+    def forward(self, x: Images, direction: Direction = "AtoB") -> Translations:
+        """Return G(x), or F(x) for "BtoA"."""
+        return self.translators[direction](x)
 
     def translate(self, x: Images, direction: Direction | None = None) -> Translations:
-        """Images (b, c, h, w) of the one domain in the manner of the other, in [-1, 1].
+        """Return the translations of images in [-1, 1], in eval mode, without gradients.
 
         Args:
-            x: sides must be multiples of 4; `tiling` takes any.
+            x: images (b, c, h, w) whose sides are multiples of 4; `Translator` takes images of any
+                size.
             direction: "AtoB", the default, or "BtoA".
 
         Raises:
-            ArgumentError: it is neither.
+            ArgumentError: If it is neither.
         """
         direction = direction or "AtoB"
         require_one_of(tuple(self.translators), direction=direction)
         with eval_mode(self):
-            return self(self.place(x), direction)
+            return self(self.to_device(x), direction)
 
-    def forward(self, x: Images, direction: Direction = "AtoB") -> Translations:
-        """G(x), or F(x) in the direction "BtoA"."""
-        return self.translators[direction](x)
+    @property
+    def translators(self) -> dict[Direction, nn.Module]:
+        """G and F, by direction."""
+        return {"AtoB": self.generator_ab, "BtoA": self.generator_ba}
 
-    def demonstrate(self, batch: Batch) -> dict[Direction, tuple[Images, ...]]:
-        """What a picture of this model shows: images, their translations, what comes back."""
-        a, b = self.split(batch)
+    def visualize(self, batch: Batch) -> dict[Direction, tuple[Images, ...]]:
+        """Return images, their translations and their reconstructions, by direction."""
+        a, b = map(self.to_device, self.read(batch))
         fake_b, fake_a = self.translate(a, "AtoB"), self.translate(b, "BtoA")
         return {
             "AtoB": (a, fake_b, self.translate(fake_b, "BtoA")),
@@ -244,19 +253,20 @@ class CycleGAN(Game):
         }
 
     def on_fit_start(self) -> None:
-        """Begin with empty pools, unless the training goes on."""
+        """Empty the pools, unless the run is resumed."""
         super().on_fit_start()
         if self.trainer.ckpt_path is None:
-            self.pools[0].images, self.pools[1].images = [], []
+            for pool in self.pools:
+                pool.images = []
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep every process's pools."""
+        """Save the pools of all processes."""
         super().on_save_checkpoint(checkpoint)
         pools = [[x.cpu() for x in pool.images] for pool in self.pools]
         checkpoint[POOLS_KEY] = of_all_processes(pools)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Give each process its pools back."""
+        """Load the pools of this process."""
         super().on_load_checkpoint(checkpoint)
         if saved := checkpoint.get(POOLS_KEY):
             for pool, images in zip(self.pools, saved[self.global_rank % len(saved)], strict=True):

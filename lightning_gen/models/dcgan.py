@@ -1,39 +1,45 @@
 """DCGAN, Radford et al. (2015), https://arxiv.org/abs/1511.06434."""
 
-from typing import Any
-
 from torch import nn
 
 from lightning_gen.errors import require_at_least
-from lightning_gen.models.base.checks import check_image_shape, own_players, packed, require_default
-from lightning_gen.models.base.noise_game import NoiseGame
-from lightning_gen.networks import DCGANDiscriminator, DCGANGenerator
-from lightning_gen.types import ImageShape
+from lightning_gen.models.base.adversarial import AdversarialModel
+from lightning_gen.models.base.arguments import GANArguments
+from lightning_gen.models.base.checks import (
+    check_image_shape,
+    make_players,
+    reject_with_custom_network,
+)
+from lightning_gen.models.base.latent_sampling import LatentSampling
+from lightning_gen.networks import DCGANDiscriminator, DCGANGenerator, packed
+from lightning_gen.types import ImageShape, Unpack
 
 
-class DCGAN(NoiseGame):
-    """The game on strided convolutions with batch norm, initialised from N(0, 0.02) (sec. 3, 4).
+class DCGAN(LatentSampling, AdversarialModel):
+    """A GAN of strided convolutions with batch norm, initialized from N(0, 0.02) (sec. 3, 4).
 
-    Learning rate and momentum are the paper's; its 5x5 kernels are 4x4 here, as is common since,
-    and z is normal instead of uniform.
+    Learning rate and momentum are those of the paper. Kernels are 4x4 instead of 5x5, as is common
+    since, and z is normal instead of uniform.
 
     Args:
-        image_shape: (channels, height, base_channels) of the images; sides from 16 to 256 pixels that
-            halve down to 4 to 7.
-        latent_dim: entries of z ~ N(0, I).
-        base_channels: channels next to the image; they double with each halving, up to 8 times.
-        hidden_dim: units of a fully connected layer before D's score, 1024 in the authors' code for
-            MNIST; the paper has none (sec. 3).
-        batch_norm: whether D has batch norm, as in the paper; gradient penalties need it off.
-        minibatch_std: whether D sees how much its batch varies (Karras et al., 2018).
-        pack: images that D judges at once (PacGAN, Lin et al., 2018).
-        generator: your own network instead: latents (b, latent_dim) to images (b, *image_shape).
-        discriminator: your own network instead: images to raw scores (b, ...).
-        training: `adversarial` and `k` of `AdversarialModel`; `lr`, `optimizer` and the rest of
-            `Game`.
+        image_shape: (channels, height, width) of the images. Sides are 16 to 256 pixels, and
+            divisible by 2 until the shorter one is 4 to 7.
+        latent_dim: dimension of z ~ N(0, I).
+        base_channels: channels of the outermost convolution; they double with each halving of the
+            image, up to 8 times.
+        hidden_dim: units of a fully connected layer before the score of D, 1024 in the authors'
+            code for MNIST; 0 for no such layer, as in the paper (sec. 3).
+        batch_norm: if ``True``, D has batch norm as in the paper; gradient penalties need
+            ``False``.
+        minibatch_std: if ``True``, D takes the standard deviation over the batch as an input
+            (Karras et al., 2018).
+        pack: number of images that D scores jointly (PacGAN, Lin et al., 2018).
+        generator: custom network from latents (b, latent_dim) to images (b, *image_shape).
+        discriminator: custom network from images to raw scores (b, ...).
+        settings: arguments of `AdversarialSettings`, such as ``adversarial``, ``k`` and ``lr``.
 
     Raises:
-        ArgumentError: an argument is out of its range, or an own network does not fit.
+        ArgumentError: If an argument is out of range, or a custom network does not fit.
     """
 
     def __init__(
@@ -47,15 +53,15 @@ class DCGAN(NoiseGame):
         pack: int = 1,
         generator: nn.Module | None = None,
         discriminator: nn.Module | None = None,
-        **training: Any,
+        **settings: Unpack[GANArguments],
     ) -> None:
         image_shape = check_image_shape(image_shape)
         require_at_least(1, latent_dim=latent_dim, base_channels=base_channels, pack=pack)
         require_at_least(0, hidden_dim=hidden_dim)
-        require_default(
+        reject_with_custom_network(
             "discriminator", discriminator, minibatch_std=minibatch_std, hidden_dim=hidden_dim
         )
-        players = own_players(
+        G, D = make_players(
             generator,
             discriminator,
             lambda: DCGANGenerator(latent_dim, image_shape, base_channels),
@@ -68,7 +74,7 @@ class DCGAN(NoiseGame):
             ),
             latent_dim,
             image_shape,
-            images=pack,
+            pack=pack,
         )
-        super().__init__(image_shape, latent_dim, *players, pack=pack, **training)
-        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
+        super().__init__(image_shape, latent_dim, G, D, pack=pack, **settings)
+        self.save_hyperparameters(ignore=self.networks)

@@ -1,39 +1,43 @@
 """Generative Adversarial Nets, Goodfellow et al. (2014), https://arxiv.org/abs/1406.2661."""
 
-from typing import Any
-
 from torch import nn
 
 from lightning_gen.errors import require_at_least
-from lightning_gen.models.base.checks import check_image_shape, own_players, packed, require_default
-from lightning_gen.models.base.noise_game import NoiseGame
-from lightning_gen.networks import MLPDiscriminator, MLPGenerator
-from lightning_gen.types import ImageShape
+from lightning_gen.models.base.adversarial import AdversarialModel
+from lightning_gen.models.base.arguments import GANArguments
+from lightning_gen.models.base.checks import (
+    check_image_shape,
+    make_players,
+    reject_with_custom_network,
+)
+from lightning_gen.models.base.latent_sampling import LatentSampling
+from lightning_gen.networks import MLPDiscriminator, MLPGenerator, packed
+from lightning_gen.types import ImageShape, Unpack
 
 
-class GAN(NoiseGame):
-    """The original game on multilayer perceptrons: images from noise z ~ N(0, I).
+class GAN(LatentSampling, AdversarialModel):
+    """The original GAN: multilayer perceptrons that map noise z ~ N(0, I) to images.
 
-    As in the paper (sec. 5), the generator is rectified, the discriminator maxout with dropout;
-    the hidden_dims are those of the authors' published configuration for MNIST. Images end in tanh
-    instead of a sigmoid, and Adam, which needs less care, stands before the paper's SGD.
+    As in the paper (sec. 5), the generator has ReLU units, and the discriminator maxout units with
+    dropout. Hidden layers have the sizes of the authors' configuration for MNIST. Unlike there,
+    images end in tanh instead of a sigmoid, and the default optimizer is Adam instead of SGD.
 
     Args:
-        image_shape: (channels, height, base_channels) of the images, of any size.
-        latent_dim: entries of z.
-        generator_hidden_dims: units of the generator's hidden layers.
-        discriminator_hidden_dims: units of the discriminator's hidden layers.
-        maxout: affine pieces of each of those units; 1 stands for LeakyReLU 0.2.
-        dropout: share of those units dropped at each step.
-        minibatch_std: whether D sees how much its batch varies (Karras et al., 2018).
-        pack: images that D judges at once (PacGAN, Lin et al., 2018).
-        generator: your own network instead: latents (b, latent_dim) to images (b, *image_shape).
-        discriminator: your own network instead: images to raw scores (b, ...).
-        training: `adversarial` and `k` of `AdversarialModel`; `lr`, `optimizer` and the rest of
-            `Game`.
+        image_shape: (channels, height, width) of the images, of any size.
+        latent_dim: dimension of z.
+        generator_hidden_dims: units of the hidden layers of G.
+        discriminator_hidden_dims: units of the hidden layers of D.
+        maxout: number of linear pieces of each unit of D; 1 for LeakyReLU 0.2.
+        dropout: probability of dropping a unit of D.
+        minibatch_std: if ``True``, D takes the standard deviation over the batch as an input
+            (Karras et al., 2018).
+        pack: number of images that D scores jointly (PacGAN, Lin et al., 2018).
+        generator: custom network from latents (b, latent_dim) to images (b, *image_shape).
+        discriminator: custom network from images to raw scores (b, ...).
+        settings: arguments of `AdversarialSettings`, such as ``adversarial``, ``k`` and ``lr``.
 
     Raises:
-        ArgumentError: an argument is out of its range, or an own network does not fit.
+        ArgumentError: If an argument is out of range, or a custom network does not fit.
     """
 
     def __init__(
@@ -48,19 +52,14 @@ class GAN(NoiseGame):
         pack: int = 1,
         generator: nn.Module | None = None,
         discriminator: nn.Module | None = None,
-        **training: Any,
+        **settings: Unpack[GANArguments],
     ) -> None:
         image_shape = check_image_shape(image_shape)
-        require_at_least(
-            1,
-            latent_dim=latent_dim,
-            maxout=maxout,
-            pack=pack,
-            generator_hidden_dims=min(generator_hidden_dims, default=1),
-            discriminator_hidden_dims=min(discriminator_hidden_dims, default=1),
-        )
-        require_default("discriminator", discriminator, minibatch_std=minibatch_std)
-        players = own_players(
+        require_at_least(1, latent_dim=latent_dim, maxout=maxout, pack=pack)
+        require_at_least(1, generator_hidden_dims=min(generator_hidden_dims, default=1))
+        require_at_least(1, discriminator_hidden_dims=min(discriminator_hidden_dims, default=1))
+        reject_with_custom_network("discriminator", discriminator, minibatch_std=minibatch_std)
+        G, D = make_players(
             generator,
             discriminator,
             lambda: MLPGenerator(latent_dim, image_shape, generator_hidden_dims),
@@ -73,7 +72,7 @@ class GAN(NoiseGame):
             ),
             latent_dim,
             image_shape,
-            images=pack,
+            pack=pack,
         )
-        super().__init__(image_shape, latent_dim, *players, pack=pack, **training)
-        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
+        super().__init__(image_shape, latent_dim, G, D, pack=pack, **settings)
+        self.save_hyperparameters(ignore=self.networks)

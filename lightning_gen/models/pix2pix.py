@@ -1,7 +1,6 @@
 """pix2pix, Isola et al. (2017), https://arxiv.org/abs/1611.07004."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,53 +9,53 @@ from torch.nn.functional import l1_loss
 from lightning_gen.errors import ArgumentError, DataError, require_at_least, require_one_of
 from lightning_gen.losses import Adversarial
 from lightning_gen.models.base.adversarial import AdversarialModel
+from lightning_gen.models.base.arguments import RegularizationArguments
 from lightning_gen.models.base.batches import PairReader
-from lightning_gen.models.base.checks import check_image_shape, own_network
-from lightning_gen.models.base.optimization import Schedule, Terms
+from lightning_gen.models.base.checks import check_image_shape, make_network
+from lightning_gen.models.base.settings import Schedule
 from lightning_gen.models.base.translation import PairedImageMetrics, reference_losses
+from lightning_gen.models.base.update import Terms
 from lightning_gen.networks import Norm, PatchDiscriminator, UNetGenerator
 from lightning_gen.sampling import eval_mode, keep_dropout, sampling_mode
-from lightning_gen.types import Batch, Direction, Images, ImageShape, Logits, Translations
+from lightning_gen.types import Batch, Direction, Images, ImageShape, Logits, Translations, Unpack
 
 
 class Pix2Pix(AdversarialModel):
-    """Translation learnt from pairs of images: a conditional GAN with an L1 term.
+    """Image translation from pairs of images: a conditional GAN with an L1 term.
 
-    The condition is the source image a. G is a U-Net, whose only noise is dropout; D judges
-    patches of 70 x 70 pixels of a beside its translation. Update order, initial weights and
-    weights of the losses are the authors' (https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix):
-    one G(a) a step serves both players, D moves first, its loss is halved, and the learning rate is
-    constant for the first half of the training, then falls linearly after each minibatch, to 0 at
-    the end, without the off-by-one of the authors' epochs.
+    The condition is the source image a. G is a U-Net, with dropout as its only noise. D scores
+    patches of 70 x 70 pixels of a and its translation. Order of the updates, initialization and
+    weights of the losses are those of the authors
+    (https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix): both networks learn from the same
+    G(a), D is updated first, and its loss is halved. The learning rate is constant for the first
+    half of the training, then decays linearly to 0 with each batch, without the off-by-one of the
+    authors' epochs.
 
     Args:
-        image_shape: (channels, height, base_channels) of domain A's images; the sides are what training
-            sees.
-        target_channels: channels of domain B's images; as many as A's by default.
-        direction: which domain is translated: "AtoB" or "BtoA".
-        num_downs: halvings of the U-Net; sides must be multiples of 2^num_downs.
-        base_channels: channels of both players next to the image.
-        num_layers: of D with stride 2; 3 gives patches of 70 x 70 pixels, 0 single pixels.
-        norm: "batch" or "instance", of both players.
-        dropout: whether G drops units of its inner num_downs in training, of which there are
-            `num_downs` - 5.
-        dropout_at_test: whether it also does when it translates, as the authors have it; translations are
-            then drawn rather than computed.
-        lambda_l1: weight lambda of |b - G(a)|.
-        adversarial: the two players' losses, a key of `ADVERSARIAL_LOSSES`.
-        schedule: of the learning rates; see `Game`.
-        decay_from: share of the training after which they begin to fall.
-        generator: your own network instead: images of the one domain to images of the other.
-        discriminator: your own network instead: both images, joined along their channels, to raw
-            scores (b, ...).
-        training: penalties and the rest of `AdversarialModel`; `lr` and the rest of `Game`.
+        image_shape: (channels, height, width) of the images of domain A in training.
+        target_channels: channels of the images of domain B; by default those of A.
+        direction: "AtoB" or "BtoA".
+        num_downs: number of downsamplings of the U-Net; sides must be multiples of 2^num_downs.
+        base_channels: channels of the outermost convolution of both networks.
+        num_layers: convolutions of D with stride 2: 3 for patches of 70 x 70 pixels, 0 for pixels.
+        norm: "batch" or "instance" norm, of both networks.
+        dropout: if ``True``, the inner num_downs - 5 levels of G have dropout in training.
+        dropout_at_test: if ``True``, dropout stays on in translations, as in the authors' code;
+            they are then random.
+        lambda_l1: weight of |b - G(a)|.
+        adversarial: adversarial loss, a key of `ADVERSARIAL_LOSSES`.
+        schedule: "constant", or "linear" or "cosine" decay of the learning rates to 0.
+        decay_from: fraction of the training after which a linear schedule starts to decay.
+        generator: custom network from images of one domain to images of the other.
+        discriminator: custom network from both images, joined along their channels, to raw scores
+            (b, ...).
+        settings: other arguments of `AdversarialSettings`, such as ``lr`` and ``r1``.
 
     Raises:
-        ArgumentError: an argument is out of its range, an own network does not fit, or
-            `augmentations` holds "color", which would mix the colours of both images.
+        ArgumentError: If an argument is out of range, a custom network does not fit, or
+            ``augmentations`` contains "color", which would mix the colors of both images.
     """
 
-    fixed = ["latent_dim", "share_fakes", "pack"]
     read: PairReader
 
     def __init__(
@@ -76,32 +75,32 @@ class Pix2Pix(AdversarialModel):
         decay_from: float = 0.5,
         generator: nn.Module | None = None,
         discriminator: nn.Module | None = None,
-        **training: Any,
+        **settings: Unpack[RegularizationArguments],
     ) -> None:
-        channels, h, w = check_image_shape(image_shape)
+        channels_a, h, w = check_image_shape(image_shape)
+        channels_b = channels_a if target_channels is None else target_channels
         require_one_of(("AtoB", "BtoA"), direction=direction)
         require_at_least(0, lambda_l1=lambda_l1)
-        if "color" in training.get("augmentations", ()):
-            raise ArgumentError("augmentations", "of pairs cannot be 'color': it would mix them")
-        channels_a, channels_b = channels, channels if target_channels is None else target_channels
         require_at_least(1, target_channels=channels_b)
-        source, target = (
-            (channels_a, channels_b) if direction == "AtoB" else (channels_b, channels_a)
-        )
+        if "color" in settings.get("augmentations", ()):
+            raise ArgumentError("augmentations", "of pairs must not contain 'color'")
         if generator is None and (h % 2**num_downs or w % 2**num_downs):
             raise ArgumentError(
                 "num_downs",
-                f"{num_downs} halve the sides {num_downs} times, but {h} x {w} pixels are "
-                f"no multiples of {2**num_downs}: take fewer num_downs, or another image size",
+                f"is {num_downs}, but {h} x {w} pixels are not multiples of {2**num_downs}: use "
+                "fewer downsamplings, or another image size",
             )
-        G = own_network(
+        source, target = (
+            (channels_a, channels_b) if direction == "AtoB" else (channels_b, channels_a)
+        )
+        G = make_network(
             "generator",
             generator,
             lambda: UNetGenerator(source, target, num_downs, base_channels, norm, dropout),
             (source, h, w),
             (target, h, w),
         )
-        D = own_network(
+        D = make_network(
             "discriminator",
             discriminator,
             lambda: PatchDiscriminator(source + target, num_layers, base_channels, norm),
@@ -114,83 +113,86 @@ class Pix2Pix(AdversarialModel):
             D,
             adversarial=adversarial,
             share_fakes=True,
-            pack=1,
             schedule=schedule,
             decay_from=decay_from,
-            **training,
+            micro_batch_size=0,
+            pack=1,
+            **settings,
         )
-        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
+        self.save_hyperparameters(ignore=self.networks)
         self.adversarial = reference_losses(adversarial)
         self.read = PairReader(channels_a, channels_b)
-        self.direction, self.lambda_l1, self.dropout_at_test = direction, lambda_l1, dropout_at_test
-        self.likeness = PairedImageMetrics()
+        self.direction, self.lambda_l1 = direction, lambda_l1
+        self.dropout_at_test = dropout_at_test
+        self.paired_metrics = PairedImageMetrics()
 
-    @property
-    def translators(self) -> dict[Direction, nn.Module]:
-        """G, by the direction that it has learnt."""
-        return {self.direction: self.generator if self.average is None else self.average}
-
-    def split(self, batch: Batch) -> tuple[Images, tuple[Tensor, ...]]:
-        """The target image b, and the source image a as the condition."""
-        a, b = map(self.place, self.read(batch))
+    def unpack(self, batch: Batch) -> tuple[Images, tuple[Tensor, ...]]:
+        """Return the target image b, and the source image a as the condition."""
+        a, b = map(self.to_device, self.read(batch))
         return (b, (a,)) if self.direction == "AtoB" else (a, (b,))
 
     def condition(self, a: Tensor | None = None) -> tuple[Tensor, ...]:
-        """The source image a, where it lies with the model.
+        """Return the source image a on the device of the model.
 
         Raises:
-            DataError: it is missing.
+            DataError: If it is missing.
         """
         if a is None:
-            raise DataError("Pix2Pix judges translations beside their source images: score(b, a)")
-        return (self.place(a),)
+            raise DataError("Pix2Pix scores translations with their source images: score(b, a)")
+        return (self.to_device(a),)
 
     def generate(self, n: int, *c: Tensor) -> Images:
-        """G(a), which takes the place of z."""
+        """Return G(a)."""
         return self(*c)
 
-    def judge(self, x: Images, c: tuple[Tensor, ...] = ()) -> Logits:
-        """D's raw scores of a's patches beside b's, or beside its translation's."""
-        return super().judge(torch.cat([*c, x], 1))
+    def discriminate(self, x: Images, *c: Tensor) -> Logits:
+        """Return the raw scores of D for patches of both images."""
+        return super().discriminate(torch.cat([*c, x], 1))
 
-    def generator_terms(self, x: Images, c: tuple[Tensor, ...]) -> Terms:
-        """Eq. 4: D shall take G(a) for b, and G(a) shall be near b."""
-        return super().generator_terms(x, c) | {
-            "l1": self.lambda_l1 * l1_loss(self.fakes(len(x), *c), x)
-        }
+    def generator_terms(self, x: Images, fake: Images | None, *c: Tensor) -> Terms:
+        """Loss of G: adversarial loss and L1 distance (eq. 4)."""
+        fake = self.generate(len(x), *c) if fake is None else fake
+        terms = super().generator_terms(x, fake, *c)
+        return terms | {"l1": self.lambda_l1 * l1_loss(fake, x)}
+
+    def evaluation_step(self, batch: Batch, batch_idx: int, stage: str) -> None:
+        """Log PSNR, SSIM and L1 distance of translations and targets."""
+        b, (a,) = self.unpack(batch)
+        for name, value in self.paired_metrics(self.translate(a, seed=batch_idx), b).items():
+            self.log(f"{stage}/{name}", value, batch_size=len(b), sync_dist=True)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Translations:
-        """Translations of the batch's images."""
-        _, (a,) = self.split(batch)
+        """Return the translations of a batch."""
+        _, (a,) = self.unpack(batch)
         return self.translate(a, seed=batch_idx)
-
-    def measure(self, batch: Batch, batch_idx: int, stage: str) -> None:
-        """Log how near held-out translations are to the truth; see `PairedImageMetrics`."""
-        b, (a,) = self.split(batch)
-        for name, value in self.likeness(self.translate(a, seed=batch_idx), b).items():
-            self.log(f"{stage}/{name}", value, batch_size=len(b), sync_dist=True)
 
     def translate(
         self, x: Images, direction: Direction | None = None, seed: int | None = None
     ) -> Translations:
-        """Images (b, c, h, w) of the one domain in the manner of the other, in [-1, 1].
+        """Return the translations of images in [-1, 1], in eval mode, without gradients.
 
         Args:
-            x: sides must be multiples of 2^num_downs; `tiling` takes any.
-            direction: that of the training.
-            seed: of the dropout, where it is kept (`noise`); without one, torch's own random state
-                goes on.
+            x: images (b, c, h, w) whose sides are multiples of 2^num_downs; `Translator` takes
+                images of any size.
+            direction: the direction of the training.
+            seed: seed of the dropout, if ``dropout_at_test`` is set; by default, random numbers
+                come from the global generator of torch.
 
         Raises:
-            ArgumentError: the model was trained in the other direction.
+            ArgumentError: If the model was trained in the other direction.
         """
         if direction not in (None, self.direction):
             raise ArgumentError("direction", f"of this model is {self.direction}, not {direction}")
         with eval_mode(self) if seed is None else sampling_mode(self, self.device, seed):
             keep_dropout(self, self.dropout_at_test)
-            return self(self.place(x))
+            return self(self.to_device(x))
 
-    def demonstrate(self, batch: Batch) -> Mapping[Direction, tuple[Images, ...]]:
-        """What a picture of this model shows: sources, their translations, the truth."""
-        b, (a,) = self.split(batch)
+    def visualize(self, batch: Batch) -> Mapping[Direction, tuple[Images, ...]]:
+        """Return source images, their translations and targets, by direction."""
+        b, (a,) = self.unpack(batch)
         return {self.direction: (a, self.translate(a), b)}
+
+    @property
+    def translators(self) -> dict[Direction, nn.Module]:
+        """The network that translates, by direction."""
+        return {self.direction: self.generator if self.average is None else self.average}

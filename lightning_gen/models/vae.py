@@ -4,4 +4,4 @@ from lightning_gen.models.base.variational import VariationalModel
 
 
 class VAE(VariationalModel):
-    """The variational autoencoder: the ELBO in nats, beta, KL warm-up and free bits."""
+    """The variational autoencoder, with optional beta, KL warm-up and free bits."""

@@ -1,15 +1,15 @@
-"""Networks: plain torch modules that know nothing of training."""
+"""Networks: plain torch modules, independent of the training."""
 
 from lightning_gen.networks.augment import Augmentation, augment
 from lightning_gen.networks.autoencoders import (
     Activation,
-    Body,
+    Architecture,
     ConvDecoder,
     ConvEncoder,
     MLPDecoder,
     MLPEncoder,
 )
-from lightning_gen.networks.conditional import Embedded, ProjectionDiscriminator
+from lightning_gen.networks.conditional import LabelEmbedding, ProjectionDiscriminator, conditioned
 from lightning_gen.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from lightning_gen.networks.mlp import MLPDiscriminator, MLPGenerator
 from lightning_gen.networks.patches import PatchDiscriminator
@@ -18,7 +18,9 @@ from lightning_gen.networks.regularization import (
     MinibatchStd,
     apply_spectral_norm,
     clip_weights,
+    last_layer_inputs,
     pack,
+    packed,
 )
 from lightning_gen.networks.resnet import ResNetGenerator
 from lightning_gen.networks.tied import SigmoidEncoder, TransposedDecoder
@@ -27,13 +29,13 @@ from lightning_gen.networks.unet import UNetGenerator
 
 __all__ = [
     "Activation",
+    "Architecture",
     "Augmentation",
-    "Body",
     "ConvDecoder",
     "ConvEncoder",
     "DCGANDiscriminator",
     "DCGANGenerator",
-    "Embedded",
+    "LabelEmbedding",
     "MLPDecoder",
     "MLPDiscriminator",
     "MLPEncoder",
@@ -48,6 +50,9 @@ __all__ = [
     "UNetGenerator",
     "augment",
     "clip_weights",
+    "conditioned",
+    "last_layer_inputs",
+    "packed",
     "load_reference_weights",
     "apply_spectral_norm",
     "pack",

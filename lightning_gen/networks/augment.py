@@ -1,6 +1,6 @@
 """Differentiable augmentation, Zhao et al. (2020), https://arxiv.org/abs/2006.10738.
 
-What D sees of real images and of fakes is changed alike, and G's gradient passes through.
+The input images of D, real and generated, are augmented. Gradients reach G through them.
 """
 
 from collections.abc import Callable
@@ -15,14 +15,14 @@ Augmentation = Literal["translation", "cutout", "color"]
 
 
 def augment(x: Images, kinds: tuple[Augmentation, ...]) -> Images:
-    """Apply augmentations in turn, each image with random numbers of its own."""
+    """Apply augmentations in turn, with random numbers for each image."""
     for kind in kinds:
         x = AUGMENTATIONS[kind](x)
     return x
 
 
 def translation(x: Images) -> Images:
-    """Shift by up to an eighth of each side, in whole pixels; what comes in is black."""
+    """Shift by up to 1/8 of each side, in whole pixels; fill with black."""
     b, _, h, w = x.shape
     dy, dx = (_integers(b, -(side // 8), side // 8, x.device) for side in (h, w))
     rows = torch.arange(h, device=x.device) + dy  # (b, h)
@@ -35,7 +35,7 @@ def translation(x: Images) -> Images:
 
 
 def cutout(x: Images) -> Images:
-    """Make a rectangle of half of each side grey, wherever it comes to lie."""
+    """Set a rectangle with half of each side to gray, at a random position."""
     b, _, h, w = x.shape
     inside = [
         (torch.arange(side, device=x.device) - _integers(b, 0, side, x.device)).abs() * 4 <= side
@@ -45,11 +45,11 @@ def cutout(x: Images) -> Images:
 
 
 def color(x: Images) -> Images:
-    """Change brightness by up to 0.5, saturation up to twofold, contrast by up to one half."""
+    """Change brightness by up to 0.5, saturation by a factor in [0, 2], contrast in [0.5, 1.5]."""
     brightness, saturation, contrast = torch.rand(3, len(x), 1, 1, 1, device=x.device).to(x.dtype)
     x = x + brightness - 0.5
-    grey = x.mean(1, keepdim=True)
-    x = grey + (x - grey) * 2 * saturation
+    gray = x.mean(1, keepdim=True)
+    x = gray + (x - gray) * 2 * saturation
     mean = x.mean((1, 2, 3), keepdim=True)
     return mean + (x - mean) * (contrast + 0.5)
 
@@ -65,5 +65,5 @@ def _integers(n: int, low: int, high: int, device: torch.device) -> Tensor:
     return torch.randint(low, high + 1, (n, 1), device=device)
 
 
-def _within(places: Tensor, size: int) -> Tensor:
-    return (places >= 0) & (places < size)
+def _within(index: Tensor, size: int) -> Tensor:
+    return (index >= 0) & (index < size)

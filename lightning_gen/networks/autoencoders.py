@@ -1,8 +1,8 @@
-"""Encoders and decoders: perceptrons, and convolutions that halve and double the size.
+"""Encoders and decoders: multilayer perceptrons and strided convolutions.
 
-Both may see a condition (b, c) besides their input, such as one-hot labels. Decoders end in raw
-numbers: logits, or the means of Gaussians. Encoders take intensities in [0, 1] out of images in
-[-1, 1], so that black pixels are zeros and saturate nothing.
+All of them take an optional condition (b, condition), such as one-hot labels. Decoders return
+logits or means of Gaussians. Encoders convert images in [-1, 1] to intensities in [0, 1], so that black
+pixels are zeros and saturate no unit.
 """
 
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ from torch import Tensor, nn
 from lightning_gen.types import ImageShape, Latents, to_unit
 
 Activation = Literal["leaky_relu", "relu", "tanh", "sigmoid"]
-Body = Literal["mlp", "conv"]
+Architecture = Literal["mlp", "conv"]
 ACTIVATIONS: dict[Activation, tuple[type[nn.Module], dict[str, float]]] = {
     "leaky_relu": (nn.LeakyReLU, {"negative_slope": 0.2}),
     "relu": (nn.ReLU, {}),
     "tanh": (nn.Tanh, {}),
     "sigmoid": (nn.Sigmoid, {}),
 }
-SMALLEST = 4  # the side at which halving ends
+SMALLEST = 4  # side at which downsampling ends
 
 
 class MLPEncoder(nn.Module):
-    """Images (b, c, h, w) and a condition (b, condition) to (b, outputs)."""
+    """MLP from images (b, c, h, w) and a condition to (b, outputs)."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class MLPEncoder(nn.Module):
 
 
 class MLPDecoder(nn.Module):
-    """Codes (b, latent_dim) and a condition (b, condition) to raw images (b, *image_shape)."""
+    """MLP from codes (b, latent_dim) and a condition to (b, *image_shape)."""
 
     def __init__(
         self,
@@ -64,15 +64,16 @@ class MLPDecoder(nn.Module):
     def forward(self, z: Latents, *c: Tensor) -> Tensor:
         return self.layers(torch.cat([z, *c], 1)).unflatten(1, self.image_shape)
 
-    def start_at(self, raw: Tensor) -> None:
-        """Let every output begin near a raw image (c, h, w)."""
-        cast(nn.Linear, self.layers[-1]).bias.data.copy_(raw.flatten())
+    def start_at(self, output: Tensor) -> None:
+        """Set the output bias, so that outputs start near ``output`` (c, h, w)."""
+        cast(nn.Linear, self.layers[-1]).bias.data.copy_(output.flatten())
 
 
 class ConvEncoder(nn.Module):
-    """Images (b, c, h, w) and a condition to (b, outputs): halve the size, double the channels.
+    """Strided convolutions from images (b, c, h, w) and a condition to (b, outputs).
 
-    `base_channels` is the number of channels after the first halving; a hidden layer follows the last one.
+    The first convolution has ``base_channels`` channels, and each further one twice as many. A
+    hidden layer follows.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class ConvEncoder(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """Codes (b, latent_dim) and a condition to raw images (b, *image_shape): `ConvEncoder` back."""
+    """Transposed convolutions from codes (b, latent_dim) and a condition to (b, *image_shape)."""
 
     def __init__(
         self,
@@ -129,17 +130,17 @@ class ConvDecoder(nn.Module):
     def forward(self, z: Latents, *c: Tensor) -> Tensor:
         return self.convolutions(self.layers(torch.cat([z, *c], 1)))
 
-    def start_at(self, raw: Tensor) -> None:
-        """Let every output begin near a raw image (c, h, w), as far as one number a channel can."""
+    def start_at(self, output: Tensor) -> None:
+        """Set the output bias of each channel to the mean of ``output`` (c, h, w)."""
         last = self.convolutions[-1]
         if isinstance(last, nn.ConvTranspose2d):
-            cast(nn.Parameter, last.bias).data.copy_(raw.mean((1, 2)))
-        else:  # sides too small to be halved: the perceptron gives the pixels
-            cast(nn.Linear, self.layers[-1]).bias.data.copy_(raw.flatten())
+            cast(nn.Parameter, last.bias).data.copy_(output.mean((1, 2)))
+        else:  # image too small for convolutions
+            cast(nn.Linear, self.layers[-1]).bias.data.copy_(output.flatten())
 
 
 def perceptron(sizes: Sequence[int], activation: Activation) -> nn.Sequential:
-    """Linear layers of these sizes, from Glorot's uniform, with an activation in between."""
+    """Return linear layers of these sizes (Glorot uniform) with activations in between."""
     layers: list[nn.Module] = []
     for before, after in pairwise(sizes):
         linear = nn.Linear(before, after)
@@ -150,7 +151,7 @@ def perceptron(sizes: Sequence[int], activation: Activation) -> nn.Sequential:
 
 
 def activate(name: Activation) -> nn.Module:
-    """A new layer of this activation."""
+    """Return a layer of this activation."""
     layer, arguments = ACTIVATIONS[name]
     return layer(**arguments)
 
@@ -158,7 +159,7 @@ def activate(name: Activation) -> nn.Module:
 def halvings(
     image_shape: ImageShape, base_channels: int
 ) -> tuple[list[tuple[int, int]], list[int]]:
-    """Sizes and channels from the image inwards: 28, 14, 7, 4 with 1, 8, 16, 32 of them."""
+    """Return sizes and channels from the image inwards: 28, 14, 7, 4 with 1, 8, 16, 32 channels."""
     channels, *side = image_shape
     sizes, counts = [(side[0], side[1])], [channels]
     while min(sizes[-1]) > SMALLEST:

@@ -1,4 +1,7 @@
-"""How players see a condition: an embedding instead of one-hot labels, or a projection."""
+"""Conditional networks: one-hot labels, learned embeddings, and projection discriminators."""
+
+from collections.abc import Callable
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -6,24 +9,50 @@ from lightning_gen.errors import ArgumentError
 from lightning_gen.types import Images, Logits
 
 
-class Embedded(nn.Module):
-    """A network that sees one-hot labels (b, num_classes) as a learned embedding (b, entries)."""
+class LabelEmbedding(nn.Module):
+    """A network that takes one-hot labels (b, num_classes) as a learned embedding (b, dim)."""
 
-    def __init__(self, network: nn.Module, num_classes: int, entries: int) -> None:
+    def __init__(self, network: nn.Module, num_classes: int, dim: int) -> None:
         super().__init__()
-        self.embedding = nn.Linear(num_classes, entries, bias=False)
+        self.embedding = nn.Linear(num_classes, dim, bias=False)
         self.network = network
 
-    def forward(self, inputs: Tensor, c: Tensor) -> Tensor:
-        return self.network(inputs, self.embedding(c))
+    def forward(self, x: Tensor, c: Tensor) -> Tensor:
+        return self.network(x, self.embedding(c))
+
+
+def conditioned(
+    make: Callable[[int], nn.Module],
+    num_classes: int,
+    embedding_dim: int = 0,
+    pack: int = 1,
+    projection: bool = False,
+) -> nn.Module:
+    """Return a network that takes one-hot labels.
+
+    Args:
+        make: makes a network from the dimension of its condition.
+        num_classes: number of classes.
+        embedding_dim: dimension of an embedding of the labels; 0 for none.
+        pack: number of labels that are joined.
+        projection: if ``True``, return a `ProjectionDiscriminator`.
+    """
+    if projection:  # V is an embedding
+        return ProjectionDiscriminator(cast(nn.Sequential, make(0)), num_classes * pack)
+    if not embedding_dim:
+        return make(num_classes * pack)
+    return LabelEmbedding(make(embedding_dim * pack), num_classes * pack, embedding_dim * pack)
 
 
 class ProjectionDiscriminator(nn.Module):
     """D(x, c) = psi(phi(x)) + c^T V phi(x): Miyato and Koyama (2018), eq. 3.
 
     Args:
-        discriminator: an unconditional D that ends in a linear layer, psi.
-        condition: entries of c.
+        discriminator: unconditional D that ends in a linear layer, psi.
+        condition: dimension of c.
+
+    Raises:
+        ArgumentError: If the last layer is not linear.
     """
 
     def __init__(self, discriminator: nn.Sequential, condition: int) -> None:
@@ -31,7 +60,7 @@ class ProjectionDiscriminator(nn.Module):
         last = discriminator[-1]
         if not isinstance(last, nn.Linear):
             raise ArgumentError(
-                "projection", "needs a discriminator whose last layer is a torch.nn.Linear"
+                "projection", "needs a discriminator whose last layer is torch.nn.Linear"
             )
         self.V = nn.Linear(condition, last.in_features, bias=False)
         nn.init.normal_(self.V.weight, 0.0, 0.02)

@@ -1,4 +1,4 @@
-"""The strided convolutions of Radford et al. (2015), https://arxiv.org/abs/1511.06434."""
+"""Networks of DCGAN: Radford et al. (2015), https://arxiv.org/abs/1511.06434."""
 
 from itertools import pairwise
 
@@ -14,17 +14,17 @@ SIZES = tuple(base << n for n in range(2, 7) for base in (4, 5, 6, 7) if base <<
 
 
 class DCGANGenerator(nn.Sequential):
-    """Latents (b, latent_dim) to images (b, *image_shape): project, then double up to size.
+    """Generator from latents (b, latent_dim) to images (b, *image_shape).
 
-    `base_channels` is the number of channels next to the image; it doubles with each halving of the size,
-    up to 8 times `base_channels`. A condition (b, condition) stands beside the latents.
+    The outermost convolution has ``base_channels`` channels; they double with each halving of the
+    image, up to 8 times. A condition (b, condition) is concatenated with the latents.
     """
 
     def __init__(
         self, latent_dim: int, image_shape: ImageShape, base_channels: int, condition: int = 0
     ) -> None:
         (h, w), channels = _pyramid(image_shape, base_channels)
-        channels.reverse()  # from the smallest map to the image
+        channels.reverse()  # from the smallest feature map to the image
         super().__init__(
             nn.Linear(latent_dim + condition, channels[0] * h * w, bias=False),
             nn.Unflatten(1, (channels[0], h, w)),
@@ -49,11 +49,12 @@ class DCGANGenerator(nn.Sequential):
 
 
 class DCGANDiscriminator(nn.Sequential):
-    """Images (b, c, h, w) to logits (b, 1): halve the size, double the channels, then decide.
+    """Discriminator from images (b, c, h, w) to logits (b, 1).
 
-    A condition (b, condition) stands beside the pixels as constant channels. Gradient penalties
-    demand a D without batch norm, whose scores depend on the whole batch. Without a `hidden` layer,
-    the score of a small image is a sum over its parts: D does not see whether they go together.
+    A condition (b, condition) is concatenated with the pixels as constant channels. Gradient
+    penalties need ``batch_norm=False``, since batch norm makes scores depend on the whole batch.
+    Without a hidden layer, the score of a small image is a sum over its parts, and D cannot tell if
+    they fit together.
     """
 
     def __init__(
@@ -96,20 +97,20 @@ class DCGANDiscriminator(nn.Sequential):
 
 
 def _pyramid(image_shape: ImageShape, base_channels: int) -> tuple[tuple[int, int], list[int]]:
-    """The smallest feature map's height and width, and the channels from the image inwards."""
+    """Return the size of the smallest feature map, and the channels from the image inwards."""
     _, *sides = image_shape
     halvings = min(sides).bit_length() - 3  # leaves 4 to 7 pixels on the shorter side
     if not 16 <= min(sides) <= max(sides) <= 256 or any(side % 2**halvings for side in sides):
         raise ArgumentError(
             "image_shape",
-            f"{tuple(image_shape)} does not fit: DCGAN halves the sides down to 4 to 7 pixels.\n"
-            f"Sizes that fit: {', '.join(map(str, SIZES))}. Resize or pad the images.",
+            f"is {tuple(image_shape)}, but DCGAN halves the sides down to 4 to 7 pixels.\n"
+            f"Supported sizes: {', '.join(map(str, SIZES))}. Resize or pad the images.",
         )
     h, w = (side >> halvings for side in sides)
     return (h, w), [base_channels * min(2**i, 8) for i in range(halvings)]
 
 
 def _init_weights(network: nn.Module) -> None:
-    """In channels_last, which a third more images a second on CPUs speak for."""
+    """Use channels_last, which is a third faster on CPUs, and draw the weights."""
     network.to(memory_format=torch.channels_last)
     init_weights(network)

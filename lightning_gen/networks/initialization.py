@@ -1,10 +1,10 @@
-"""How convolutions start in DCGAN and in all that came after it: Radford et al. (2015), sec. 4."""
+"""Initialization of DCGAN, pix2pix and CycleGAN: Radford et al. (2015), sec. 4."""
 
 from torch import nn
 
 
 def init_weights(network: nn.Module) -> None:
-    """All weights from N(0, 0.02); batch norm's scale from N(1, 0.02); every bias 0."""
+    """Draw weights from N(0, 0.02) and scales of batch norm from N(1, 0.02); set biases to 0."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(module.weight, 0.0, 0.02)

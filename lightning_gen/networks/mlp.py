@@ -13,9 +13,9 @@ from lightning_gen.types import ImageShape
 
 
 class MLPGenerator(nn.Sequential):
-    """Latents (b, latent_dim) to images (b, *image_shape): rectified layers, then tanh.
+    """MLP from latents (b, latent_dim) to images (b, *image_shape): ReLU layers, then tanh.
 
-    A condition (b, condition) stands beside the latents.
+    A condition (b, condition) is concatenated with the latents.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class MLPGenerator(nn.Sequential):
 
 
 class Maxout(nn.Module):
-    """The largest of several affine maps, unit by unit: Goodfellow et al. (2013), eq. 2."""
+    """Maximum of several affine maps for each unit: Goodfellow et al. (2013), eq. 2."""
 
     def __init__(self, in_features: int, out_features: int, pieces: int) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class MLPDiscriminator(nn.Sequential):
     condition (b, condition) stands beside the pixels.
 
     Raises:
-        ArgumentError: `dropout` is no share.
+        ArgumentError: If ``dropout`` is not in [0, 1).
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The discriminators of pix2pix: Isola et al. (2017), https://arxiv.org/abs/1611.07004."""
+"""Discriminators of pix2pix: Isola et al. (2017), https://arxiv.org/abs/1611.07004."""
 
 import torch
 from torch import Tensor, nn
@@ -15,19 +15,19 @@ from lightning_gen.networks.translation import (
 
 
 class PatchDiscriminator(nn.Sequential):
-    """Images (b, c, h, w) to a logit for each of their patches, (b, 1, h', w').
+    """Discriminator from images (b, c, h, w) to a logit per patch (b, 1, h', w').
 
-    A patch has 70 x 70 pixels with 3 layers, 34 with 2, 16 with 1, and one pixel with none: sec.
-    3.2.2. A condition (b, c', h, w) stands before the image as further channels.
+    Patches have 70 x 70 pixels with 3 layers, 34 with 2, 16 with 1, and one pixel with 0 (sec.
+    3.2.2). A condition (b, c', h, w) is concatenated before the image.
 
     Args:
-        in_channels: of condition and image together.
-        num_layers: how often the sides are halved; 0 judges pixels.
-        base_channels: channels of the first layer; they double, up to 8 times the base_channels.
-        norm: of batches, or of each image alone.
+        in_channels: channels of condition and image together.
+        num_layers: number of downsamplings; 0 for single pixels.
+        base_channels: channels of the first layer; they double, up to 8 times.
+        norm: "batch" or "instance".
 
     Raises:
-        ArgumentError: an argument is out of its range.
+        ArgumentError: If an argument is out of range.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class PatchDiscriminator(nn.Sequential):
             else named("net", *_pixels(in_channels, base_channels, norm))
         )
         self.in_channels = in_channels
-        self.smallest = 3 << num_layers if num_layers else 1  # 3 x 3 for the last two layers
+        self.smallest = 3 << num_layers if num_layers else 1  # the last two layers need 3 x 3
         init_weights(self)
 
     def forward(self, x: Tensor, *c: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""Weights of the PyTorch code that the authors of pix2pix and CycleGAN published, to and fro.
+"""Weight files of the PyTorch code of the authors of pix2pix and CycleGAN.
 
-Its files, `latest_net_G.pth` and the like, are bare state dicts. What network they belong to is
-read off the names and shapes of the tensors.
+Files such as `latest_net_G.pth` are state dicts. The network is inferred from the names and shapes
+of the tensors.
 """
 
 import re
@@ -23,18 +23,18 @@ WRAPPERS = re.compile(r"^(module\.|_orig_mod\.)+")  # of DataParallel and of tor
 
 
 def load_reference_weights(path: str | Path) -> ReferenceNetwork:
-    """Make the network whose weights a published file holds, in eval mode on the CPU.
+    """Load a network from a weight file of the authors' code, in eval mode on the CPU.
 
-    Files of every age are read: with prefixes of DataParallel, with the running statistics that
-    instance norm kept until 2018, and without batch norm's count of batches. Dropout leaves no
-    trace in a U-Net, which has the default here: in eval mode it does not matter.
+    Old files are supported: with prefixes of DataParallel, with running statistics of instance norm
+    (until 2018), and without the batch count of batch norm. A U-Net does not store its dropout,
+    which is the default here and has no effect in eval mode.
 
     Raises:
-        CheckpointError: the file cannot be read, holds no state dict, or one of another network.
+        CheckpointError: If the file cannot be read, or is not the state dict of such a network.
     """
     path = Path(path)
-    state = _as_saved_today(_bare(read_data(path), path))
-    kind, arguments = _recognise(state, path)
+    state = _modernize(_state_dict(read_data(path), path))
+    kind, arguments = _infer(state, path)
     with torch.device("meta"):
         network = kind(**arguments)
     if differences := _differences(state, network.state_dict()):
@@ -45,30 +45,29 @@ def load_reference_weights(path: str | Path) -> ReferenceNetwork:
 
 
 def save_reference_weights(network: ReferenceNetwork, path: str | Path) -> None:
-    """Write a network's weights as a file that the published code reads."""
+    """Save the weights of a network as a file that the authors' code loads."""
     state = {key: tensor.cpu() for key, tensor in network.state_dict().items()}
     with atomic_write(Path(path)) as part:
         torch.save(state, part)
 
 
-def _bare(data: Any, path: Path) -> dict[str, Tensor]:
-    """Names and tensors, without what other modules put around them."""
+def _state_dict(data: Any, path: Path) -> dict[str, Tensor]:
+    """Return tensors by name, without prefixes of wrappers."""
     if isinstance(data, dict) and "state_dict" in data:
         raise CheckpointError(
-            f"{path} is a Lightning checkpoint, with more in it than weights: "
-            "lightning_gen.checkpoints.load_model reads it, and so does train.py"
+            f"{path} is a Lightning checkpoint: load it with lightning_gen.load_model"
         )
     items = data.items() if isinstance(data, dict) else ()
     if not items or not all(isinstance(name, str) and isinstance(x, Tensor) for name, x in items):
-        raise CheckpointError(f"{path} holds no state dict, which has a tensor for each name")
+        raise CheckpointError(f"{path} is not a state dict, a mapping from names to tensors")
     return {
         WRAPPERS.sub("", name): tensor.float() if tensor.is_floating_point() else tensor
         for name, tensor in data.items()
     }
 
 
-def _as_saved_today(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Instance norm, which has no scale here, without statistics; batch norm with its count."""
+def _modernize(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Remove the statistics of instance norm, and add the batch count of batch norm."""
     state = dict(state)
     for norm in [key.removesuffix(STATISTICS[0]) for key in state if key.endswith(STATISTICS[0])]:
         if f"{norm}weight" in state:
@@ -79,12 +78,10 @@ def _as_saved_today(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-def _recognise(
-    state: dict[str, Tensor], path: Path
-) -> tuple[type[ReferenceNetwork], dict[str, Any]]:
-    """Class and arguments of the network, as the shapes of its convolutions tell them."""
+def _infer(state: dict[str, Tensor], path: Path) -> tuple[type[ReferenceNetwork], dict[str, Any]]:
+    """Return class and arguments of the network, inferred from the shapes of its convolutions."""
     if any(key.endswith(".filt") for key in state):
-        raise CheckpointError(f"{path} holds an anti-aliased network of CUT, which is none of ours")
+        raise CheckpointError(f"{path} is an anti-aliased CUT network, which is not supported")
     shapes = {key: tensor.shape for key, tensor in state.items() if tensor.ndim == 4}
     norm = "batch" if any(key.endswith(STATISTICS[0]) for key in state) else "instance"
     num_downs = max((key.count("model.") for key in shapes), default=0) - 1
@@ -95,36 +92,36 @@ def _recognise(
             "model.model.0.weight": (base_channels, c, *_),
             "model.model.3.weight": (_, out, *_),
         } if num_downs > 1:
-            kind, own = UNetGenerator, {"out_channels": out, "num_downs": num_downs}
+            kind, options = UNetGenerator, {"out_channels": out, "num_downs": num_downs}
         case {"model.1.weight": (base_channels, c, *_)} if num_blocks:
             out, *_ = shapes.get(f"model.{num_blocks + 17}.weight", (c,))
             dropout = "model.10.conv_block.6.weight" in shapes
-            kind, own = (
+            kind, options = (
                 ResNetGenerator,
                 {"out_channels": out, "num_blocks": num_blocks, "dropout": dropout},
             )
         case {"model.0.weight": (base_channels, c, *_)} if len(shapes) > 2:
-            kind, own = PatchDiscriminator, {"num_layers": len(shapes) - 2}
+            kind, options = PatchDiscriminator, {"num_layers": len(shapes) - 2}
         case {"net.0.weight": (base_channels, c, *_)}:
-            kind, own = PatchDiscriminator, {"num_layers": 0}
+            kind, options = PatchDiscriminator, {"num_layers": 0}
         case _:
             raise CheckpointError(
-                f"{path} holds no network of pix2pix or CycleGAN (U-Net, ResNet, patch or pixel "
-                f"discriminator), but {_some(list(state))}"
+                f"{path} is not a network of pix2pix or CycleGAN (U-Net, ResNet, patch or pixel "
+                f"discriminator): it contains {_some(list(state))}"
             )
-    return kind, {"in_channels": c, **own, "base_channels": base_channels, "norm": norm}
+    return kind, {"in_channels": c, **options, "base_channels": base_channels, "norm": norm}
 
 
-def _differences(state: dict[str, Tensor], own: dict[str, Tensor]) -> str:
-    """What keeps a file's tensors from being the network's own."""
+def _differences(state: dict[str, Tensor], expected: dict[str, Tensor]) -> str:
+    """Describe the differences between the tensors of a file and of a network."""
     others = [
-        f"{key} of {tuple(state[key].shape)} in place of {tuple(own[key].shape)}"
-        for key in own
-        if key in state and state[key].shape != own[key].shape
+        f"{key} of shape {tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
+        for key in expected
+        if key in state and state[key].shape != expected[key].shape
     ]
     lists = {
-        "lacks": [key for key in own if key not in state],
-        "holds besides": [key for key in state if key not in own],
+        "lacks": [key for key in expected if key not in state],
+        "has the extra tensors": [key for key in state if key not in expected],
         "has": others,
     }
     return "; it ".join(f"{verb} {_some(keys)}" for verb, keys in lists.items() if keys)

@@ -1,4 +1,4 @@
-"""The generator of CycleGAN: Zhu et al. (2017), https://arxiv.org/abs/1703.10593, sec. 7.2."""
+"""Generator of CycleGAN: Zhu et al. (2017), https://arxiv.org/abs/1703.10593, sec. 7.2."""
 
 from torch import Tensor, nn
 
@@ -14,24 +14,24 @@ from lightning_gen.networks.translation import (
 
 
 class ResNetGenerator(nn.Sequential):
-    """Images (b, in_channels, h, w) to images (b, out_channels, h, w) in [-1, 1].
+    """ResNet from images (b, in_channels, h, w) to images (b, out_channels, h, w) in [-1, 1].
 
-    The sides are halved twice, the features changed by residual num_blocks, the sides doubled twice, as
-    in Johnson et al. (2016), https://arxiv.org/abs/1603.08155.
+    Two downsamplings, residual blocks and two upsamplings, as in Johnson et al. (2016),
+    https://arxiv.org/abs/1603.08155.
 
     Args:
-        in_channels: of the images that come in.
-        out_channels: of the images that go out.
-        num_blocks: 9 for images of 256 pixels, 6 for 128.
-        base_channels: channels at full size; the num_blocks have 4 times as many.
-        norm: of batches, or of each image alone.
-        dropout: whether each block drops half of its features.
+        in_channels: channels of the input images.
+        out_channels: channels of the output images.
+        num_blocks: residual blocks, 9 for images of 256 pixels, 6 for 128.
+        base_channels: channels at full size; residual blocks have 4 times as many.
+        norm: "batch" or "instance".
+        dropout: if ``True``, residual blocks have dropout of 0.5.
 
     Attributes:
-        multiple: height and base_channels must be multiples of it, 4, and at least 8.
+        multiple: 4; height and width must be multiples of it, and at least 8.
 
     Raises:
-        ArgumentError: an argument is out of its range.
+        ArgumentError: If an argument is out of range.
     """
 
     multiple = 4
@@ -52,23 +52,23 @@ class ResNetGenerator(nn.Sequential):
         require_norm(norm)
         bias = norm == "instance"
 
-        def then(channels: int) -> list[nn.Module]:
+        def norm_relu(channels: int) -> list[nn.Module]:
             return [norm_layer(norm, channels), nn.ReLU(inplace=True)]
 
         layers = named(
             "model",
             nn.ReflectionPad2d(3),
             nn.Conv2d(in_channels, base_channels, 7, bias=bias),
-            *then(base_channels),
+            *norm_relu(base_channels),
             nn.Conv2d(base_channels, 2 * base_channels, 3, 2, 1, bias=bias),
-            *then(2 * base_channels),
+            *norm_relu(2 * base_channels),
             nn.Conv2d(2 * base_channels, 4 * base_channels, 3, 2, 1, bias=bias),
-            *then(4 * base_channels),
+            *norm_relu(4 * base_channels),
             *(Residual(4 * base_channels, norm, dropout) for _ in range(num_blocks)),
             nn.ConvTranspose2d(4 * base_channels, 2 * base_channels, 3, 2, 1, 1, bias=bias),
-            *then(2 * base_channels),
+            *norm_relu(2 * base_channels),
             nn.ConvTranspose2d(2 * base_channels, base_channels, 3, 2, 1, 1, bias=bias),
-            *then(base_channels),
+            *norm_relu(base_channels),
             nn.ReflectionPad2d(3),
             nn.Conv2d(base_channels, out_channels, 7),
             nn.Tanh(),
@@ -78,12 +78,14 @@ class ResNetGenerator(nn.Sequential):
         init_weights(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        check_images(x, self.in_channels, self.multiple, 8)  # 2 x 2 in a block, for its padding
+        check_images(
+            x, self.in_channels, self.multiple, 8
+        )  # residual blocks need 2 x 2 for their padding
         return super().forward(x)
 
 
 class Residual(nn.Module):
-    """x + F(x), with nothing after the sum."""
+    """Residual block x + F(x), without an activation after the sum."""
 
     def __init__(self, channels: int, norm: Norm, dropout: bool) -> None:
         super().__init__()

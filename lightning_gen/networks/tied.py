@@ -1,4 +1,4 @@
-"""One sigmoid layer and its transpose, as in Rifai et al. (2011), sec. 3."""
+"""Sigmoid layer and its transpose with tied weights, Rifai et al. (2011), sec. 3."""
 
 from math import prod
 
@@ -10,7 +10,7 @@ from lightning_gen.types import ImageShape, Latents, to_unit
 
 
 class SigmoidEncoder(nn.Module):
-    """Images (b, c, h, w) to h = sigmoid(W x + b), (b, units), of intensities in [0, 1]."""
+    """Codes h = sigmoid(W x + b) (b, units) of images (b, c, h, w), from intensities in [0, 1]."""
 
     def __init__(self, image_shape: ImageShape, units: int) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class SigmoidEncoder(nn.Module):
 
 
 class TransposedDecoder(nn.Module):
-    """Codes (b, units) to logits W^T h + c, (b, *image_shape), with the encoder's own W."""
+    """Logits W^T h + c (b, *image_shape) of codes (b, units), with the W of the encoder."""
 
     def __init__(self, encoder: SigmoidEncoder, image_shape: ImageShape) -> None:
         super().__init__()

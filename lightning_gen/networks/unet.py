@@ -1,4 +1,4 @@
-"""The generator of pix2pix: Isola et al. (2017), https://arxiv.org/abs/1611.07004, sec. 3.2.1."""
+"""Generator of pix2pix: Isola et al. (2017), https://arxiv.org/abs/1611.07004, sec. 3.2.1."""
 
 from collections import OrderedDict
 
@@ -17,25 +17,25 @@ from lightning_gen.networks.translation import (
 
 
 class UNetGenerator(nn.Sequential):
-    """Images (b, in_channels, h, w) to images (b, out_channels, h, w) in [-1, 1].
+    """U-Net from images (b, in_channels, h, w) to images (b, out_channels, h, w) in [-1, 1].
 
-    Each level halves the sides, calls the next one, doubles them again, and puts the result beside
-    what it was given.
+    Each level downsamples, applies the next level, upsamples, and concatenates the result with its
+    input.
 
     Args:
-        in_channels: of the images that come in.
-        out_channels: of the images that go out.
-        num_downs: 8 for images of 256 pixels, 7 for 128.
-        base_channels: channels of the outermost level; they double inwards, up to 8 times the base_channels.
-        norm: of batches, or of each image alone.
-        dropout: whether the levels between the innermost and the outer four drop half of their
-            features, which is all the noise that pix2pix has.
+        in_channels: channels of the input images.
+        out_channels: channels of the output images.
+        num_downs: number of downsamplings, 8 for images of 256 pixels, 7 for 128.
+        base_channels: channels of the outermost level; they double inwards, up to 8 times.
+        norm: "batch" or "instance".
+        dropout: if ``True``, the levels between the innermost and the outer four have dropout of
+            0.5, which is the only noise of pix2pix.
 
     Attributes:
-        multiple: height and base_channels must be multiples of it, 2^num_downs.
+        multiple: height and width must be multiples of it, 2^num_downs.
 
     Raises:
-        ArgumentError: an argument is out of its range.
+        ArgumentError: If an argument is out of range.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class UNetGenerator(nn.Sequential):
 
 
 class Level(nn.Module):
-    """Feature maps of `outer` channels, beside what `inner` channels at half the sides add."""
+    """Level of a U-Net: ``outer`` channels, concatenated with features of ``inner`` channels."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Level(nn.Module):
         bias = norm == "instance"
         below = [norm_layer(norm, inner), submodule] if submodule else []
         self.model = nn.Sequential(
-            nn.LeakyReLU(0.2, inplace=True),  # of the skip, too: a ReLU follows there
+            nn.LeakyReLU(0.2, inplace=True),  # in place, so the skip connection is rectified, too
             nn.Conv2d(outer, inner, 4, 2, 1, bias=bias),
             *below,
             nn.ReLU(inplace=True),

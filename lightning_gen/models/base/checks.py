@@ -1,48 +1,88 @@
-"""What is checked when a model is made, before it can go wrong: shapes, and own networks."""
+"""Checks of arguments and custom networks when a model is made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from inspect import signature
+from typing import TYPE_CHECKING
+from warnings import warn
 
 import torch
 from torch import Tensor, nn
 
 from lightning_gen.errors import ArgumentError, DataError
+from lightning_gen.models.base.settings import AdversarialSettings
+from lightning_gen.models.base.update import BATCH_NORMS
 from lightning_gen.sampling import eval_mode
 from lightning_gen.types import ImageShape
 
+if TYPE_CHECKING:
+    from lightning_gen.models.base.adversarial import AdversarialModel
 
-def check_image_shape(image_shape: ImageShape) -> ImageShape:
-    """Three positive integers (channels, height, base_channels), as a tuple.
+
+def check_arguments(model: object, given: Iterable[str], accepted: type) -> None:
+    """Reject keyword arguments that neither the class of the model nor ``accepted`` has.
 
     Raises:
-        ArgumentError: it is something else.
+        TypeError: naming the class of the model, and the closest argument.
+    """
+    cls = type(model)
+    known = signature(accepted).parameters
+    for name in given:
+        if name not in known:
+            near = get_close_matches(name, [*signature(cls).parameters, *known], n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"{cls.__name__} has no argument {name!r}{hint}")
+
+
+def check_image_shape(image_shape: ImageShape) -> ImageShape:
+    """Return (channels, height, width), three positive integers, as a tuple.
+
+    Raises:
+        ArgumentError: If it is something else.
     """
     shape = tuple(image_shape)
     if len(shape) != 3 or any(not isinstance(size, int) or size < 1 for size in shape):
         raise ArgumentError(
             "image_shape",
-            f"must be (channels, height, base_channels), three positive integers, but is {shape}",
+            f"must be (channels, height, width), three positive integers, but is {shape}",
         )
     return shape
 
 
-def packed(image_shape: ImageShape, images: int) -> ImageShape:
-    """The shape of so many images joined along their channels."""
-    channels, height, base_channels = image_shape
-    return channels * images, height, base_channels
+def check_batch_norm(discriminator: nn.Module, settings: AdversarialSettings) -> None:
+    """Warn if a gradient penalty meets a D with batch norm, whose scores depend on the batch."""
+    penalized = settings.gradient_penalty or settings.r1 or settings.r2
+    if penalized and any(isinstance(module, BATCH_NORMS) for module in discriminator.modules()):
+        warn(
+            "D has batch norm, so gradient penalties apply to the whole batch: set "
+            "batch_norm=False (Pix2Pix: norm='instance'), or pass a D without batch norm",
+            stacklevel=4,
+        )
 
 
-def require_default(network: str, own: nn.Module | None, **arguments: float) -> None:
-    """Refuse what the model's own network would do, beside a user's, which does not know of it.
+def check_incomplete_pack(model: "AdversarialModel") -> None:
+    """Reject batches smaller than a pack, except the last one of an epoch.
 
     Raises:
-        ArgumentError: naming the first argument that asks for something.
+        ArgumentError: If another batch is too small.
+    """
+    if not (model.trainer.is_last_batch and model.trainer.global_step):
+        pack = model.settings.pack
+        raise ArgumentError("pack", f"is {pack}, but the batch has fewer images")
+
+
+def reject_with_custom_network(network: str, custom: nn.Module | None, **arguments: float) -> None:
+    """Reject options that only affect the default network.
+
+    Raises:
+        ArgumentError: naming the first such option.
     """
     for argument, value in arguments.items():
-        if own is not None and value:
-            raise ArgumentError(argument, f"has no effect on your own {network}: leave it out")
+        if custom is not None and value:
+            raise ArgumentError(argument, f"has no effect on a custom {network}: remove it")
 
 
-def own_players(
+def make_players(
     generator: nn.Module | None,
     discriminator: nn.Module | None,
     default_generator: Callable[[], nn.Module],
@@ -50,118 +90,74 @@ def own_players(
     latent_dim: int,
     image_shape: ImageShape,
     condition: int = 0,
-    images: int = 1,
+    pack: int = 1,
 ) -> tuple[nn.Module, nn.Module]:
-    """The user's own networks where there are any, the model's defaults elsewhere.
+    """Return the custom networks, or the defaults where there are none, in training mode.
 
-    Own networks are tried on a few latents, to find what does not fit before training does, and
-    are given back in training mode.
+    Custom networks are run on two latents, so that a mismatch is found before the training.
 
     Args:
-        generator: an own network.
-        discriminator: an own network.
-        default_generator: makes the model's.
-        default_discriminator: makes the model's.
-        latent_dim: entries of z.
-        image_shape: (channels, height, base_channels).
-        condition: entries of the condition that both see besides.
-        images: how many D judges at once, channel by channel.
+        generator: custom generator.
+        discriminator: custom discriminator.
+        default_generator: makes the default generator.
+        default_discriminator: makes the default discriminator.
+        latent_dim: dimension of z.
+        image_shape: (channels, height, width).
+        condition: dimension of the condition of both networks.
+        pack: number of images that D scores jointly, joined along their channels.
 
     Raises:
-        ArgumentError: naming the network, what it was given and what came out.
+        ArgumentError: naming the network, its input and its output.
     """
     G = default_generator() if generator is None else generator
     D = default_discriminator() if discriminator is None else discriminator
     if generator is not None or discriminator is not None:
         with eval_mode(G, D):
-            _check_players(G, D, latent_dim, image_shape, condition, images)
+            z = torch.zeros(2, latent_dim, device=_device_of(G))
+            x = _run("generator", G, z, *([z.new_zeros(2, condition)] if condition else []))
+            _check_shape("generator", z, x, image_shape)
+            x = x.to(_device_of(D)).repeat(1, pack, 1, 1)
+            c = [x.new_zeros(2, pack * condition)] if condition else []
+            _check_scores("discriminator", D, _run("discriminator", D, x, *c))
     return G.train(), D.train()
 
 
-def _check_players(
-    G: nn.Module,
-    D: nn.Module,
-    latent_dim: int,
-    image_shape: ImageShape,
-    condition: int,
-    images: int,
-) -> None:
-    z = torch.zeros(2, latent_dim, device=_device_of(G))
-    x = _attempt("generator", G, z, *([z.new_zeros(2, condition)] if condition else []))
-    if x.shape != (2, *image_shape):
-        raise ArgumentError(
-            "generator",
-            f"must map latents {tuple(z.shape)} to images {(2, *image_shape)}, "
-            f"but gives {tuple(x.shape)}",
-        )
-    x = x.to(_device_of(D)).repeat(1, images, 1, 1)
-    c = [x.new_zeros(2, images * condition)] if condition else []
-    _check_scores("discriminator", D, _attempt("discriminator", D, x, *c))
-
-
-def _check_scores(argument: str, D: nn.Module, scores: Tensor) -> None:
-    """Refuse what gives anything but raw scores for two images."""
-    if scores.ndim == 0 or len(scores) != 2:
-        raise ArgumentError(
-            argument,
-            f"must give a score, or a map of scores, for each of 2 images, "
-            f"but gives {tuple(scores.shape)}",
-        )
-    if isinstance(D, nn.Sequential) and isinstance(D[-1], nn.Sigmoid):
-        raise ArgumentError(
-            argument, "must give raw scores (logits): leave out the Sigmoid at its end"
-        )
-
-
-def own_network(
+def make_network(
     argument: str,
-    own: nn.Module | None,
+    custom: nn.Module | None,
     default: Callable[[], nn.Module],
-    given: ImageShape,
-    expected: ImageShape | None = None,
+    input_shape: ImageShape,
+    output_shape: ImageShape | None = None,
 ) -> nn.Module:
-    """The user's own network from images to images or scores, or the default where there is none.
+    """Return a custom network from images to images or scores, or the default, in training mode.
 
-    An own network is tried on an image, to find what does not fit before training does, and is
-    given back in training mode: published weights come in eval mode. Of a default one, only the
-    image's size is checked.
+    A custom network is run on two images, so that a mismatch is found before the training.
 
     Args:
-        argument: that it came by.
-        own: the network, if there is one.
-        default: makes the model's.
-        given: (channels, height, base_channels) of what goes in.
-        expected: the same of what comes out; None for scores.
+        argument: name of the network.
+        custom: custom network.
+        default: makes the default network.
+        input_shape: (channels, height, width) of the input.
+        output_shape: (channels, height, width) of the output; None for scores.
 
     Raises:
-        ArgumentError: naming the network, what it was given and what came out; or `image_shape`.
+        ArgumentError: naming the network, its input and its output; or ``image_shape``, if the
+            default network does not take images of this size.
     """
-    if own is None:
-        _check_sides(argument, default, given)
+    if custom is None:
+        _check_sides(argument, default, input_shape)
         return default()
-    with eval_mode(own):
-        x = torch.zeros(2, *given, device=_device_of(own))
-        output = _attempt(argument, own, x)
-    if expected and output.shape != (2, *expected):
-        raise ArgumentError(
-            argument,
-            f"must map {tuple(x.shape)} to {(2, *expected)}, but gives {tuple(output.shape)}",
-        )
-    if not expected:
-        _check_scores(argument, own, output)
-    return own.train()
+    with eval_mode(custom):
+        x = torch.zeros(2, *input_shape, device=_device_of(custom))
+        output = _run(argument, custom, x)
+    if output_shape:
+        _check_shape(argument, x, output, output_shape)
+    else:
+        _check_scores(argument, custom, output)
+    return custom.train()
 
 
-def _check_sides(argument: str, default: Callable[[], nn.Module], given: ImageShape) -> None:
-    """Refuse sizes that would fail in training, by a pass that computes nothing."""
-    with torch.device("meta"), torch.no_grad():
-        try:
-            default()(torch.empty(2, *given))
-        except DataError as error:
-            raise ArgumentError("image_shape", f"does not suit {argument}: {error}") from error
-
-
-def check_coders(
+def check_encoder_decoder(
     encoder: nn.Module,
     decoder: nn.Module,
     image_shape: ImageShape,
@@ -169,37 +165,58 @@ def check_coders(
     outputs: int,
     condition: int,
 ) -> None:
-    """Try an encoder and a decoder on two images, to find what does not fit before training does.
+    """Run an encoder and a decoder on two images, so that a mismatch is found before the training.
 
     Raises:
-        ArgumentError: naming the network, what it was given and what came out.
+        ArgumentError: naming the network, its input and its output.
     """
     with eval_mode(encoder, decoder):
-        for argument, network, given, expected in (
+        for argument, network, input_shape, output_shape in (
             ("encoder", encoder, image_shape, (outputs,)),
             ("decoder", decoder, (latent_dim,), image_shape),
         ):
-            device = _device_of(network)
-            inputs = torch.zeros(2, *given, device=device)
-            c = [torch.zeros(2, condition, device=device)] if condition else []
-            output = _attempt(argument, network, inputs, *c)
-            if output.shape != (2, *expected):
-                raise ArgumentError(
-                    argument,
-                    f"must map {tuple(inputs.shape)} to {(2, *expected)}, "
-                    f"but gives {tuple(output.shape)}",
-                )
+            x = torch.zeros(2, *input_shape, device=_device_of(network))
+            output = _run(argument, network, x, *([x.new_zeros(2, condition)] if condition else []))
+            _check_shape(argument, x, output, output_shape)
 
 
-def _attempt(argument: str, network: nn.Module, inputs: Tensor, *c: Tensor) -> Tensor:
+def _check_shape(argument: str, x: Tensor, output: Tensor, expected: tuple[int, ...]) -> None:
+    if output.shape != (2, *expected):
+        raise ArgumentError(
+            argument,
+            f"must map {tuple(x.shape)} to {(2, *expected)}, but returns {tuple(output.shape)}",
+        )
+
+
+def _check_scores(argument: str, D: nn.Module, scores: Tensor) -> None:
+    if scores.ndim == 0 or len(scores) != 2:
+        raise ArgumentError(
+            argument,
+            "must return a score, or a map of scores, for each of 2 images, "
+            f"but returns {tuple(scores.shape)}",
+        )
+    if isinstance(D, nn.Sequential) and isinstance(D[-1], nn.Sigmoid):
+        raise ArgumentError(argument, "must return raw scores (logits): remove the final Sigmoid")
+
+
+def _check_sides(argument: str, default: Callable[[], nn.Module], shape: ImageShape) -> None:
+    """Run the default network on the meta device, which computes nothing."""
+    with torch.device("meta"), torch.no_grad():
+        try:
+            default()(torch.empty(2, *shape))
+        except DataError as error:
+            raise ArgumentError("image_shape", f"does not fit {argument}: {error}") from error
+
+
+def _run(argument: str, network: nn.Module, x: Tensor, *c: Tensor) -> Tensor:
     try:
-        output = network(inputs, *c)
+        output = network(x, *c)
     except Exception as error:
         raise ArgumentError(
-            argument, f"fails on an input of shape {tuple(inputs.shape)}: {error}"
+            argument, f"fails on an input of shape {tuple(x.shape)}: {error}"
         ) from error
     if not isinstance(output, Tensor):
-        raise ArgumentError(argument, f"must give a tensor, but gives a {type(output).__name__}")
+        raise ArgumentError(argument, f"must return a tensor, but returns {type(output).__name__}")
     return output
 
 

@@ -1,27 +1,101 @@
-"""The encoder and the decoder of an autoencoder: a body's, or the user's own."""
+"""Encoders and decoders of autoencoders, and what can be done with them."""
 
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
-from lightning_gen.models.base.checks import check_coders
+from lightning_gen.models.base.checks import check_encoder_decoder
 from lightning_gen.networks import (
     Activation,
-    Body,
+    Architecture,
     ConvDecoder,
     ConvEncoder,
     MLPDecoder,
     MLPEncoder,
 )
-from lightning_gen.types import ImageShape
+from lightning_gen.sampling import derive_seed, eval_mode, sampling_mode
+from lightning_gen.types import Batch, Images, ImageShape, Labels, Latents, Scalar
+
+if TYPE_CHECKING:
+    from lightning_gen.models.base.autoencoder import AutoencoderModel as Base
+    from lightning_gen.models.base.variational import VariationalModel
+
+    Autoencoder = Base | VariationalModel
+else:
+    Base = object
 
 
-def coders(
+class EncoderDecoder(Base):
+    """Mixin of autoencoders: codes, reconstructions and samples in eval mode, without gradients.
+
+    Images are (b, *image_shape) in [-1, 1], codes (b, latent_dim), and labels (b,), which
+    conditional models need.
+    """
+
+    def encode(self, x: Images, labels: Labels | None = None) -> Latents:
+        """Return the codes of images."""
+        with eval_mode(self):
+            return self.code(self.to_device(x), *self.condition(labels))
+
+    def decode(self, z: Latents, labels: Labels | None = None) -> Images:
+        """Return the images of codes."""
+        with eval_mode(self):
+            return self.to_images(self.decoder(self.to_device(z), *self.condition(labels)))
+
+    def reconstruct(self, x: Images, labels: Labels | None = None) -> Images:
+        """Return the reconstructions of images."""
+        return self.decode(self.encode(x, labels), labels)
+
+    def sample(self, n: int, seed: int | None = None, labels: Labels | None = None) -> Images:
+        """Decode n codes from the prior, the same ones for the same seed.
+
+        The labels of conditional models are all classes in turn by default.
+        """
+        if labels is None and self.num_classes:
+            labels = torch.arange(n) % self.num_classes
+        with sampling_mode(self, self.device, seed):
+            return self.decode(self.prior(n), labels)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Latents:
+        """Return the codes of a batch."""
+        return self.encode(*self.read(batch))
+
+
+def training_loss(model: "Autoencoder", batch: Batch) -> Scalar:
+    """Return the sum of the terms of a training batch, and keep the terms for logging.
+
+    Raises:
+        NonFiniteLossError: If the loss is NaN or infinite.
+    """
+    values = named_terms(model, batch)
+    model.step_metrics = {f"train/{name}": value.detach() for name, value in values.items()}
+    model.nonfinite_guard.watch(model, model.step_metrics)
+    return values["loss"]
+
+
+def log_terms(model: "Autoencoder", batch: Batch, batch_idx: int, stage: str) -> None:
+    """Log the terms of a batch of validation or test images."""
+    with sampling_mode(model, model.device, derive_seed(batch_idx, model.global_rank)):
+        values = named_terms(model, batch)
+    named = {f"{stage}/{name}": value for name, value in values.items()}
+    model.log_dict(named, batch_size=len(model.read(batch)[0]), sync_dist=True)
+
+
+def named_terms(model: "Autoencoder", batch: Batch) -> dict[str, Tensor]:
+    """Return the terms of a batch, their sum as ``loss``, and what the model observed."""
+    x, c = model.unpack(batch)
+    model.observed = {}
+    terms = model.terms(x, *c)
+    return {**terms, "loss": torch.stack(list(terms.values())).sum(), **model.observed}
+
+
+def build_encoder_decoder(
     image_shape: ImageShape,
     latent_dim: int,
     *,
-    architecture: Body,
+    architecture: Architecture,
     hidden_dims: tuple[int, ...],
     base_channels: int,
     activation: Activation,
@@ -30,53 +104,43 @@ def coders(
     encoder: nn.Module | None = None,
     decoder: nn.Module | None = None,
 ) -> tuple[nn.Module, nn.Module]:
-    """The user's own encoder and decoder where there are any, a body's elsewhere.
+    """Return the custom encoder and decoder, or the defaults where there are none.
 
     Args:
-        image_shape: (channels, height, base_channels).
-        latent_dim: entries of a code.
-        architecture: "mlp", or "conv", whose hidden layer has the first of the hidden_dims.
-        hidden_dims: units of the hidden num_layers, from the image to the code.
-        base_channels: channels of the convolutions next to the image.
-        activation: between layers.
-        outputs: of the encoder; `latent_dim` by default.
-        condition: entries of the condition.
-        encoder: an own network.
-        decoder: an own network.
+        image_shape: (channels, height, width).
+        latent_dim: dimension of a code.
+        architecture: "mlp", or "conv" with a single hidden layer.
+        hidden_dims: units of the hidden layers of the encoder; reversed in the decoder.
+        base_channels: channels of the outermost convolution.
+        activation: activation between layers.
+        outputs: outputs of the encoder; ``latent_dim`` by default.
+        condition: dimension of the condition.
+        encoder: custom encoder.
+        decoder: custom decoder.
 
     Raises:
-        ArgumentError: an argument is out of its range, or an own network does not fit.
+        ArgumentError: If an argument is out of range, or a custom network does not fit.
     """
-    require_one_of(get_args(Body), architecture=architecture)
+    require_one_of(get_args(Architecture), architecture=architecture)
     require_one_of(get_args(Activation), activation=activation)
-    require_at_least(
-        1,
-        latent_dim=latent_dim,
-        hidden_dims=min(hidden_dims, default=1),
-        base_channels=base_channels,
-    )
-    outputs = outputs or latent_dim
+    require_at_least(1, latent_dim=latent_dim, base_channels=base_channels)
+    require_at_least(1, hidden_dims=min(hidden_dims, default=1))
+    outputs, options = outputs or latent_dim, (activation, condition)
     if architecture == "conv" and len(hidden_dims) != 1:
-        raise ArgumentError(
-            "hidden_dims", f"must be one number for a conv architecture, but is {hidden_dims}"
-        )
+        raise ArgumentError("hidden_dims", f"must be one number for conv, but is {hidden_dims}")
     E, D = encoder, decoder
     if E is None:
         E = (
-            MLPEncoder(image_shape, hidden_dims, outputs, activation, condition)
+            MLPEncoder(image_shape, hidden_dims, outputs, *options)
             if architecture == "mlp"
-            else ConvEncoder(
-                image_shape, base_channels, hidden_dims[0], outputs, activation, condition
-            )
+            else ConvEncoder(image_shape, base_channels, hidden_dims[0], outputs, *options)
         )
     if D is None:
         D = (
-            MLPDecoder(latent_dim, hidden_dims[::-1], image_shape, activation, condition)
+            MLPDecoder(latent_dim, hidden_dims[::-1], image_shape, *options)
             if architecture == "mlp"
-            else ConvDecoder(
-                latent_dim, image_shape, base_channels, hidden_dims[0], activation, condition
-            )
+            else ConvDecoder(latent_dim, image_shape, base_channels, hidden_dims[0], *options)
         )
     if encoder is not None or decoder is not None:
-        check_coders(E, D, image_shape, latent_dim, outputs, condition)
+        check_encoder_decoder(E, D, image_shape, latent_dim, outputs, condition)
     return E.train(), D.train()

@@ -1,24 +1,24 @@
-"""A Gaussian mixture whose parameters travel in checkpoints, as plain tensors."""
+"""Gaussian mixture of codes, stored in checkpoints as plain tensors."""
 
 import torch
 from torch import Tensor, nn
 
 from lightning_gen.types import Latents
 
-FULL = 64  # longest code whose components have full covariances instead of diagonal ones
+FULL = 64  # longest codes with full covariance matrices; longer ones have diagonal ones
 
 
 class CodeMixture(nn.Module):
-    """The distribution of codes, for models that say nothing of it themselves.
+    """Distribution of the codes of autoencoders without a prior.
 
     Args:
         components: number of Gaussians.
-        latent_dim: entries of a code.
+        latent_dim: dimension of a code.
     """
 
     weights: Tensor  # (components,); all zero until the mixture is fitted
     means: Tensor  # (components, latent_dim)
-    scales: Tensor  # Cholesky factors of the covariances, or their diagonals' roots
+    scales: Tensor  # Cholesky factors of the covariances, or standard deviations
 
     def __init__(self, components: int, latent_dim: int) -> None:
         super().__init__()
@@ -29,15 +29,15 @@ class CodeMixture(nn.Module):
 
     @property
     def is_fitted(self) -> bool:
-        """Whether there is something to draw from."""
+        """Whether `draw` can be called."""
         return bool(self.weights.any())
 
     def fit(self, codes: Latents) -> None:
-        """Fit to codes (n, latent_dim) by scikit-learn; to fewer than components, not at all."""
+        """Fit to codes (n, latent_dim), unless there are fewer codes than components."""
         components = len(self.weights)
         if not components or len(codes) < components or not codes.isfinite().all():
             return
-        from sklearn.mixture import GaussianMixture  # a second that is not spent at start-up
+        from sklearn.mixture import GaussianMixture  # takes a second to import
 
         kind = "full" if self.scales.ndim == 3 else "diag"
         mixture = GaussianMixture(components, covariance_type=kind, reg_covar=1e-4, random_state=0)

@@ -1,35 +1,36 @@
-"""A memory of generated images, Shrivastava et al. (2017), https://arxiv.org/abs/1612.07828."""
+"""Image pool, Shrivastava et al. (2017), https://arxiv.org/abs/1612.07828."""
 
 import torch
 from torch import Tensor
 
 
 class ImagePool:
-    """Former fakes, some of which D sees again in the place of new ones.
+    """Store generated images, and replace some new ones by them.
 
-    While there is room, every image is kept and given back. Then, one by one, half of them are
-    exchanged for one of those kept. Random numbers are torch's own.
+    Until the pool is full, images are stored and returned. After that, each image is replaced
+    with probability 1/2 by a stored one, whose slot it takes. Random numbers come from the global
+    generator of torch.
 
     Args:
-        size: images that are kept; 0 gives back every image at once.
+        size: number of images stored; 0 returns all images unchanged.
 
     Attributes:
-        images: those kept, (c, h, w) each.
+        images: stored images, (c, h, w) each.
     """
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.images: list[Tensor] = []
 
-    def exchange(self, x: Tensor) -> Tensor:
-        """Images (b, c, h, w), some of them exchanged for former ones."""
-        return torch.stack([self._exchange_one(image) for image in x])
+    def query(self, x: Tensor) -> Tensor:
+        """Return images (b, c, h, w), some replaced by stored ones."""
+        return torch.stack([self._query_one(image) for image in x])
 
-    def _exchange_one(self, image: Tensor) -> Tensor:
+    def _query_one(self, image: Tensor) -> Tensor:
         if len(self.images) < self.size:
             self.images.append(image.clone())
         elif self.size and torch.rand(()) < 0.5:
-            place = int(torch.randint(self.size, ()))
-            # those of a checkpoint lie on the CPU
-            image, self.images[place] = self.images[place].to(image), image.clone()
+            slot = int(torch.randint(self.size, ()))
+            # images from a checkpoint are on the CPU
+            image, self.images[slot] = self.images[slot].to(image), image.clone()
         return image

@@ -1,4 +1,4 @@
-"""Which of Lightning's strategies players who move in turn can train under."""
+"""Check that a strategy of Lightning supports alternating optimizers."""
 
 from lightning.pytorch.strategies import (
     DDPStrategy,
@@ -10,23 +10,23 @@ from lightning.pytorch.strategies import (
 
 from lightning_gen.errors import UserError
 
-IN_TURN = "ddp_find_unused_parameters_true"
+ALTERNATING_DDP = "ddp_find_unused_parameters_true"
 
 
 def check_strategy(strategy: Strategy) -> None:
-    """Refuse strategies that would fail later on, or hang.
+    """Reject strategies that would fail or hang with alternating optimizers.
 
     Raises:
-        UserError: the strategy is one of them; the text names one that works.
+        UserError: If the strategy does not support them, naming one that does.
     """
-    name = type(strategy).__name__
+    name, remedy = type(strategy).__name__, f'use strategy="{ALTERNATING_DDP}"'
     if isinstance(strategy, DeepSpeedStrategy | FSDPStrategy | ModelParallelStrategy):
-        raise UserError(f"{name} takes networks apart, but players move in turn: take {IN_TURN}")
+        raise UserError(f"{name} does not support alternating optimizers: {remedy}")
     if isinstance(strategy, DDPStrategy):
         wrapped = strategy.model
         find_unused = getattr(wrapped, "find_unused_parameters", True)
         if not find_unused or getattr(wrapped, "static_graph", False):
             raise UserError(
-                "this DDP expects every parameter in every backward pass, but players move in "
-                f"turn: take strategy {IN_TURN}"
+                "this DDP strategy expects gradients of all parameters in every backward pass, "
+                f"which alternating optimizers do not give: {remedy}"
             )

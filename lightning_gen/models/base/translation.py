@@ -1,4 +1,4 @@
-"""What the two translations of images share: losses, and what is measured."""
+"""Losses and metrics of image translation."""
 
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
@@ -11,13 +11,13 @@ from lightning_gen.types import Images, to_unit
 
 
 def reference_losses(adversarial: Adversarial) -> AdversarialLoss:
-    """Both players' losses, weighted as by the papers' authors.
+    """Return the adversarial losses with the weights of the authors of pix2pix and CycleGAN.
 
-    They halve D's loss, so that it learns more slowly than G (Isola et al., 2017, sec. 3.3), and
-    leave out the halves that Mao et al. put before the squares.
+    They halve the loss of D, so that it learns more slowly than G (Isola et al., 2017, sec. 3.3),
+    and omit the factors 1/2 of Mao et al. (2017).
 
     Raises:
-        ArgumentError: there is no such loss.
+        ArgumentError: If there is no such loss.
     """
     require_one_of(tuple(ADVERSARIAL_LOSSES), adversarial=adversarial)
     whole = 2.0 if adversarial == "least_squares" else 1.0
@@ -25,7 +25,7 @@ def reference_losses(adversarial: Adversarial) -> AdversarialLoss:
 
 
 class PairedImageMetrics(nn.Module):
-    """How near translations are to the truth, over all batches of a stage and all processes."""
+    """PSNR, SSIM and L1 distance of translations, over all batches and processes of a stage."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,15 +33,15 @@ class PairedImageMetrics(nn.Module):
         self.ssim = StructuralSimilarityIndexMeasure(data_range=1.0)
 
     def forward(self, fake: Images, x: Images) -> dict[str, Metric | Tensor]:
-        """What there is to log of a batch.
+        """Return the metrics of a batch for logging.
 
         Args:
             fake: translations (b, c, h, w) in [-1, 1].
-            x: what they should be.
+            x: targets.
 
         Returns:
-            PSNR in dB and SSIM, both of intensities in [0, 1] (SSIM's products of means need that
-            black is 0) and means over images, and |fake - x| as `l1`.
+            PSNR in dB and SSIM of intensities in [0, 1], averaged over images (SSIM needs black to
+            be 0), and |fake - x| as ``l1``.
         """
         fake, x = fake.float(), x.float()
         p, q = to_unit(fake), to_unit(x)

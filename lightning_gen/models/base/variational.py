@@ -1,12 +1,14 @@
-"""Variational autoencoders: Kingma and Welling (2014), https://arxiv.org/abs/1312.6114."""
+"""Variational autoencoders, Kingma and Welling (2014), https://arxiv.org/abs/1312.6114."""
 
 from abc import ABC
+from collections.abc import Sequence
 from math import log
-from typing import Any, Literal, cast, get_args
+from typing import Any, ClassVar, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
+from lightning_gen.compat import batches_seen
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.losses import (
     Likelihood,
@@ -16,54 +18,78 @@ from lightning_gen.losses import (
     log_normal,
     log_standard_normal,
 )
-from lightning_gen.models.base.autoencoding import AutoencodingModel
-from lightning_gen.models.base.checks import check_image_shape
-from lightning_gen.models.base.encoder_decoder import coders
-from lightning_gen.models.base.optimization import Terms
-from lightning_gen.networks import Activation, Body, ConvDecoder, MLPDecoder
+from lightning_gen.models.base.arguments import ScheduledArguments
+from lightning_gen.models.base.checks import check_arguments, check_image_shape
+from lightning_gen.models.base.encoder_decoder import (
+    EncoderDecoder,
+    build_encoder_decoder,
+    log_terms,
+    training_loss,
+)
+from lightning_gen.models.base.generative_model import GenerativeModel
+from lightning_gen.models.base.settings import OptimizerSettings
+from lightning_gen.models.base.update import Terms
+from lightning_gen.networks import Activation, Architecture, ConvDecoder, MLPDecoder
 from lightning_gen.sampling import fixed_uniform, sampling_mode
-from lightning_gen.types import Batch, Images, ImageShape, Labels, Latents, from_unit, to_unit
+from lightning_gen.types import (
+    Batch,
+    Images,
+    ImageShape,
+    Labels,
+    Latents,
+    Scalar,
+    Unpack,
+    from_unit,
+    to_float32,
+    to_unit,
+)
 
 Binarization = Literal["dynamic", "fixed", "none"]
 
 
-class VariationalModel(AutoencodingModel, ABC):
-    """q(z | x) = N(mean, diag variance), p(z) = N(0, I), and p(x | z) of either likelihood.
+class VariationalModel(EncoderDecoder, GenerativeModel, ABC):
+    """Base class of variational autoencoders: q(z | x) = N(mean, diag variance), p(z) = N(0, I).
 
-    Everything is in nats per image: summed over pixels, averaged over the batch. Training,
-    validation and test report the same `elbo` = -(`reconstruction` + `kl`), whatever the weight of
-    the KL term is in the `loss`.
+    All quantities are in nats per image: summed over pixels, averaged over the batch. Training,
+    validation and test log the same ``elbo`` = -(``reconstruction`` + ``kl``), whatever the weight
+    of the KL term in the ``loss``.
 
     Args:
-        image_shape: (channels, height, base_channels) of the images.
-        latent_dim: entries of z.
-        architecture: "mlp", or "conv", whose hidden layer has the only one of the `hidden_dims`.
-        hidden_dims: units of the hidden num_layers, from the image to the code and backwards.
-        base_channels: channels of the convolutions next to the image; unused by the MLP.
+        image_shape: (channels, height, width) of the images.
+        latent_dim: dimension of z.
+        architecture: "mlp", or "conv" with a single hidden layer.
+        hidden_dims: units of the hidden layers of the encoder; reversed in the decoder.
+        base_channels: channels of the outermost convolution, for "conv".
         activation: "leaky_relu" (0.2), "relu", "tanh" or "sigmoid".
-        likelihood: "bernoulli" takes intensities for probabilities, "gaussian" has one sigma for
-            all pixels, which is learned.
-        binarization: of images under the Bernoulli likelihood, which is one of black and white
-            pixels only: "dynamic" draws them anew each time an image is seen, "fixed" once for
-            each image; "none" takes greys as they are, and the ELBO is then no bound.
+        likelihood: "bernoulli", which takes intensities as probabilities, or "gaussian", with one
+            learned sigma for all pixels.
+        binarization: sampling of black and white pixels for the Bernoulli likelihood: "dynamic",
+            new ones each time an image is used; "fixed", once per image; "none" keeps grayscale
+            values, and the ELBO is then not a bound.
         beta: weight of the KL term (Higgins et al., 2017).
-        kl_warmup: epochs over which that weight grows from 0 (Sønderby et al., 2016).
-        free_bits: nats of KL for each entry of z that cost nothing (Kingma et al., 2016, app. C.8).
-        likelihood_samples: importance samples by which `test` estimates log p(x); 0 leaves it out.
-        encoder: your own network instead: images to (b, 2 latent_dim), means and log-variances.
-        decoder: your own network instead: codes to raw images, logits or Gaussian means.
-        num_classes: number of labels that encoder and decoder see besides, one-hot; 0 for none.
-        training: `lr`, `optimizer` and the rest of `AutoencodingModel`.
+        kl_warmup: number of epochs over which that weight grows from 0 (Sønderby et al., 2016).
+        free_bits: nats of KL of each dimension of z that are not penalized (Kingma et al., 2016,
+            app. C.8).
+        likelihood_samples: number of importance samples with which ``test`` estimates log p(x); 0
+            for no estimate.
+        encoder: custom network from images to means and log-variances (b, 2 latent_dim).
+        decoder: custom network from codes to logits, or to Gaussian means (b, *image_shape).
+        num_classes: number of classes of the labels that encoder and decoder take one-hot; 0 for
+            unconditional models.
+        optimizer_settings: arguments of `OptimizerSettings`.
 
     Raises:
-        ArgumentError: an argument is out of its range, or an own network does not fit.
+        ArgumentError: If an argument is out of range, or a custom network does not fit.
     """
+
+    networks = ["encoder", "decoder"]
+    hidden_arguments: ClassVar[Sequence[str]] = ()  # that a subclass sets itself
 
     def __init__(
         self,
         image_shape: ImageShape,
         latent_dim: int = 20,
-        architecture: Body = "mlp",
+        architecture: Architecture = "mlp",
         hidden_dims: tuple[int, ...] = (400,),
         base_channels: int = 32,
         activation: Activation = "leaky_relu",
@@ -77,19 +103,16 @@ class VariationalModel(AutoencodingModel, ABC):
         decoder: nn.Module | None = None,
         *,
         num_classes: int = 0,
-        **training: Any,
+        **optimizer_settings: Unpack[ScheduledArguments],
     ) -> None:
+        check_arguments(self, optimizer_settings, OptimizerSettings)
         image_shape = check_image_shape(image_shape)
         require_one_of(get_args(Likelihood), likelihood=likelihood)
         require_one_of(get_args(Binarization), binarization=binarization)
-        require_at_least(
-            0,
-            beta=beta,
-            kl_warmup=kl_warmup,
-            free_bits=free_bits,
-            likelihood_samples=likelihood_samples,
-        )
-        pair = coders(
+        require_at_least(0, beta=beta, kl_warmup=kl_warmup, free_bits=free_bits)
+        require_at_least(0, likelihood_samples=likelihood_samples)
+        super().__init__(image_shape, OptimizerSettings(**optimizer_settings))
+        self.encoder, self.decoder = build_encoder_decoder(
             image_shape,
             latent_dim,
             architecture=architecture,
@@ -101,64 +124,71 @@ class VariationalModel(AutoencodingModel, ABC):
             encoder=encoder,
             decoder=decoder,
         )
-        super().__init__(image_shape, latent_dim, *pair, **training)
-        self.save_hyperparameters(ignore=[*self.networks, *self.fixed])
-        self.num_classes = num_classes
+        self.save_hyperparameters(ignore=[*self.networks, *self.hidden_arguments])
+        self.latent_dim, self.num_classes = latent_dim, num_classes
         self.likelihood, self.binarization = likelihood, binarization
         self.log_sigma = nn.Parameter(torch.zeros(()), requires_grad=likelihood == "gaussian")
         self.beta, self.kl_warmup, self.free_bits = beta, kl_warmup, free_bits
+        self.warmup = 1.0  # current factor of beta in training
         self.likelihood_samples = likelihood_samples
-        self.has_begun = decoder is not None or likelihood != "bernoulli"
+        self.initialized = decoder is not None or likelihood != "bernoulli"
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """A loaded model has begun; see `on_train_batch_start`."""
+        """Skip the initialization of the output bias in loaded models."""
         super().on_load_checkpoint(checkpoint)
-        self.has_begun = True
+        self.initialized = True
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Begin a training at the mean image of its first batch, as Burda et al. (2016) do."""
+        """Update the KL warm-up; start from the mean of the first batch (Burda et al., 2016)."""
         super().on_train_batch_start(batch, batch_idx)
-        if self.has_begun:
-            return
-        self.has_begun = True
-        if isinstance(self.decoder, MLPDecoder | ConvDecoder):
+        if self.kl_warmup:
+            batches = self.trainer.num_training_batches
+            if batches == float("inf"):
+                raise ArgumentError("kl_warmup", "counts epochs: it needs a loader with a length")
+            epochs = batches_seen(self.trainer, including_current=True) / batches
+            self.warmup = min(epochs / self.kl_warmup, 1)
+        if not self.initialized and isinstance(self.decoder, MLPDecoder | ConvDecoder):
             x = cast(Tensor, self.all_gather(self.read(batch)[0]))  # of all processes
             mean = to_unit(x.flatten(0, -4)).mean(0)
             self.decoder.start_at(mean.clamp(0.001, 0.999).logit())
+        self.initialized = True
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Scalar:
+        """Return the sum of the terms; Lightning takes the optimizer step."""
+        return training_loss(self, batch)
 
     def terms(self, x: Images, *c: Tensor) -> Terms:
-        """The ELBO with its sign turned, for one z of each image (eq. 10)."""
+        """Negative ELBO, with one z for each image (eq. 10)."""
         x = self.binarize(x)
         mean, log_variance = self.posterior(x, *c)
         z = reparametrize(mean, log_variance)
         reconstruction = -self.log_likelihood_given(x, z, *c).mean()
-        kl = kl_to_standard_normal(mean, log_variance).mean(0)  # of each entry of z
+        kl = kl_to_standard_normal(mean, log_variance).mean(0)  # of each dimension of z
         self.observe(elbo=-(reconstruction + kl.sum()), kl=kl.sum())
+        weight = self.beta * self.warmup if self.training else self.beta
         return {
             "reconstruction": reconstruction,
-            "weighted_kl": self.kl_weight() * kl.clamp(min=self.free_bits).sum(),
+            "weighted_kl": weight * kl.clamp(min=self.free_bits).sum(),
         }
 
     def posterior(self, x: Images, *c: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of q(z | x), each (b, latent_dim), in float32."""
+        """Return mean and log-variance of q(z | x), each (b, latent_dim), in float32."""
         mean, log_variance = self.encoder(x, *c).chunk(2, dim=1)
-        if mean.dtype.itemsize < 4:
-            mean, log_variance = mean.float(), log_variance.float()
-        return mean, log_variance
+        return to_float32(mean), to_float32(log_variance)
 
     def log_likelihood_given(self, x: Images, z: Tensor, *c: Tensor) -> Tensor:
-        """Log p(x | z) of images (b, c, h, w) and codes (..., b, latent_dim): (..., b)."""
+        """Return log p(x | z) (..., b) of images (b, c, h, w) and codes (..., b, latent_dim)."""
         c = tuple(entry.expand(*z.shape[:-1], -1).flatten(0, -2) for entry in c)
-        raw = self.decoder(self.place(z.flatten(0, -2)), *c).unflatten(0, z.shape[:-1])
-        raw = raw if raw.dtype.itemsize >= 4 else raw.float()
+        output = self.decoder(self.to_device(z.flatten(0, -2)), *c).unflatten(0, z.shape[:-1])
+        output = to_float32(output)
         if self.likelihood == "bernoulli":
-            return bernoulli_log_likelihood(x, raw)
-        return gaussian_log_likelihood(x, raw, self.log_sigma)
+            return bernoulli_log_likelihood(x, output)
+        return gaussian_log_likelihood(x, output, self.log_sigma)
 
     def log_weights(self, x: Images, samples: int, *c: Tensor) -> Tensor:
-        """Log p(x, z) - log q(z | x) for so many z of each image: (samples, b).
+        """Return log p(x, z) - log q(z | x) (samples, b) for samples z ~ q(z | x).
 
-        Burda et al. (2016), eq. 8; their mean over q is the ELBO.
+        Burda et al. (2016), eq. 8. The mean is an estimate of the ELBO.
         """
         mean, log_variance = (entry.expand(samples, -1, -1) for entry in self.posterior(x, *c))
         z = reparametrize(mean, log_variance)
@@ -171,24 +201,26 @@ class VariationalModel(AutoencodingModel, ABC):
         labels: Labels | None = None,
         samples: int = 5000,
         seed: int = 0,
-        memory: int = 64,
+        max_memory_mib: int = 64,
     ) -> Tensor:
-        """Log p(x) of each image in nats, (b,), by importance sampling from q(z | x).
+        """Estimate log p(x) (b,) of images in nats, by importance sampling from q(z | x).
 
-        The estimate is a lower bound in expectation, and rises to log p(x) with the samples. Under
-        the Bernoulli likelihood, x is binarized as in training.
+        The expectation of the estimate is a lower bound that approaches log p(x) with the number of
+        samples. For the Bernoulli likelihood, x is binarized as in training.
 
         Args:
             x: images (b, *image_shape) in [-1, 1].
             labels: (b,), for conditional models.
-            samples: codes for each image.
-            seed: of the codes and of the binarization.
-            memory: MiB that a pass of the decoder may take, roughly.
+            samples: number of codes for each image.
+            seed: seed of the codes and of the binarization.
+            max_memory_mib: approximate memory of a pass through the decoder, in MiB.
         """
-        require_at_least(1, samples=samples, memory=memory)
-        rows = max(memory * 2**18 // (4 * x[0].numel()), 1)  # four float32 maps of every image
+        require_at_least(1, samples=samples, max_memory_mib=max_memory_mib)
+        rows = max(
+            max_memory_mib * 2**18 // (4 * x[0].numel()), 1
+        )  # four float32 maps of every image
         with sampling_mode(self, self.device, seed):
-            x, c = self.binarize(self.place(x)), self.condition(labels)
+            x, c = self.binarize(self.to_device(x)), self.condition(labels)
             parts = [
                 self._log_mean_weight(one, samples, rows, *rest)
                 for one, *rest in zip(
@@ -207,53 +239,30 @@ class VariationalModel(AutoencodingModel, ABC):
         return total - log(samples)
 
     def binarize(self, x: Images) -> Images:
-        """Black and white pixels in place of greys, where the likelihood is one of them."""
+        """Return black and white pixels for a Bernoulli likelihood with binarization."""
         if self.likelihood == "gaussian" or self.binarization == "none":
             return x
         p = to_unit(x)
         draws = torch.rand_like(p) if self.binarization == "dynamic" else fixed_uniform(p)
-        # 0 * NaN is NaN: a damaged image shall not pass for a black one
+        # 0 * NaN is NaN: a NaN pixel must not become a black one
         return from_unit((draws < p).to(x.dtype)) + 0 * x
 
-    def kl_weight(self) -> float:
-        """Beta, in training on its way up during the warm-up."""
-        if not self.kl_warmup or self._trainer is None or not self.trainer.training:
-            return self.beta
-        if self.trainer.num_training_batches == float("inf"):
-            raise ArgumentError("kl_warmup", "counts epochs: it needs a loader with a length")
-        epochs = (self.trainer.fit_loop.total_batch_idx + 1) / self.trainer.num_training_batches
-        return self.beta * min(epochs / self.kl_warmup, 1)
-
     def code(self, x: Images, *c: Tensor) -> Latents:
-        """The posterior's mean."""
+        """Return the mean of the posterior."""
         return self.posterior(x, *c)[0]
 
-    def picture(self, raw: Tensor) -> Images:
-        """The likelihood's mean."""
-        return from_unit(raw.sigmoid()) if self.likelihood == "bernoulli" else raw.clamp(-1, 1)
-
-    def sample(self, n: int, seed: int | None = None, labels: Labels | None = None) -> Images:
-        """Draw z ~ N(0, I) and give the means of p(x | z): n images in [-1, 1].
-
-        The same seed gives the same images; without one, every call gives new ones.
-
-        Args:
-            n: number of images.
-            seed: of the codes.
-            labels: (n,), for conditional models; all classes in turn by default.
-        """
-        if self.num_classes and labels is None:
-            labels = torch.arange(n) % self.num_classes
-        with sampling_mode(self, self.device, seed):
-            return self.decode(self.prior(n), labels)
+    def to_images(self, output: Tensor) -> Images:
+        """Return the mean of the likelihood."""
+        bernoulli = self.likelihood == "bernoulli"
+        return from_unit(output.sigmoid()) if bernoulli else output.clamp(-1, 1)
 
     def prior(self, n: int) -> Latents:
-        """Draw z ~ N(0, I), n times."""
+        """Draw n latents z ~ N(0, I)."""
         return torch.randn(n, self.latent_dim, device=self.device, dtype=self.log_sigma.dtype)
 
-    def measure(self, batch: Batch, batch_idx: int, stage: str) -> None:
-        """Besides, where it is asked for, the test images' log-likelihood."""
-        super().measure(batch, batch_idx, stage)
+    def evaluation_step(self, batch: Batch, batch_idx: int, stage: str) -> None:
+        """Log the terms, and in a test the log-likelihood if ``likelihood_samples`` is set."""
+        log_terms(self, batch, batch_idx, stage)
         if stage == "test" and self.likelihood_samples:
             x, labels = self.read(batch)
             estimates = self.log_likelihood(x, labels, self.likelihood_samples, seed=batch_idx)
