@@ -8,25 +8,27 @@ from torch.nn.functional import l1_loss
 from torchmetrics import Metric
 
 from lightning_gen.checkpoints import of_all_processes
-from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
+from lightning_gen.errors import ArgumentError, require_at_least
 from lightning_gen.losses import Adversarial
-from lightning_gen.models.base.arguments import AlternatingArguments
+from lightning_gen.models.base.arguments import TranslationArguments
 from lightning_gen.models.base.batches import PairReader
 from lightning_gen.models.base.checks import check_arguments, check_image_shape, make_network
 from lightning_gen.models.base.generative_model import GenerativeModel
 from lightning_gen.models.base.pool import ImagePool
-from lightning_gen.models.base.settings import AlternatingOptimizerSettings, Schedule
-from lightning_gen.models.base.translation import PairedImageMetrics, reference_losses
+from lightning_gen.models.base.settings import TranslationSettings
+from lightning_gen.models.base.translation import (
+    ImageTranslation,
+    PairedImageMetrics,
+    reference_losses,
+)
 from lightning_gen.models.base.update import Terms, finish_step, update
 from lightning_gen.networks import Norm, PatchDiscriminator, ResNetGenerator
-from lightning_gen.sampling import eval_mode
 from lightning_gen.types import (
     Batch,
     Counterparts,
     Direction,
     Images,
     ImageShape,
-    Scalar,
     Translations,
     Unpack,
 )
@@ -34,7 +36,7 @@ from lightning_gen.types import (
 POOLS_KEY = "lightning_gen/pools"
 
 
-class CycleGAN(GenerativeModel):
+class CycleGAN(ImageTranslation, GenerativeModel):
     """Image translation from two sets of images without pairs, in both directions.
 
     G translates images of A to B, and F images of B to A. D_B and D_A score the translations.
@@ -44,12 +46,8 @@ class CycleGAN(GenerativeModel):
     replaced from a pool. The learning rate is constant for the first half of the training, then
     decays linearly to 0 with each batch, without the off-by-one of the authors' epochs.
 
-    In the authors' files, latest_net_G_A.pth is G, G_B is F, D_A is D_B here, and D_B is D_A: they
-    name discriminators after the generator, not after the domain.
-
     Args:
-        image_shape: (channels, height, width) of the images of domain A; sides that are multiples
-            of 4.
+        image_shape: (channels, height, width) of the images of A, multiples of 4 pixels.
         target_channels: channels of the images of domain B; by default those of A.
         num_blocks: residual blocks of G and F; the authors use 9 for 256 pixels, 6 for 128.
         base_channels: channels of the outermost convolution of all networks.
@@ -63,20 +61,18 @@ class CycleGAN(GenerativeModel):
         paired_validation: if ``True``, the images of validation batches are true pairs, and
             translations are compared with them.
         adversarial: adversarial loss, a key of `ADVERSARIAL_LOSSES`.
-        schedule: "constant", or "linear" or "cosine" decay of the learning rates to 0.
-        decay_from: fraction of the training after which a linear schedule starts to decay.
-        micro_batch_size: number of images in each forward and backward pass; 0 for whole batches.
         generator_ab: custom G, from images of A to images of B.
         generator_ba: custom F, from images of B to images of A.
         discriminator_a: custom D_A, from images of A to raw scores (b, ...).
         discriminator_b: custom D_B, from images of B to raw scores (b, ...).
-        settings: other arguments of `AlternatingOptimizerSettings`, such as ``lr``.
+        settings: arguments of `TranslationSettings`, such as ``lr`` and ``micro_batch_size``.
 
     Raises:
         ArgumentError: If an argument is out of range, or a custom network does not fit.
     """
 
     networks = ["generator_ab", "generator_ba", "discriminator_a", "discriminator_b"]
+    dropout_at_test = False
     read: PairReader
 
     def __init__(
@@ -93,35 +89,21 @@ class CycleGAN(GenerativeModel):
         pool_size: int = 50,
         paired_validation: bool = False,
         adversarial: Adversarial = "least_squares",
-        schedule: Schedule = "linear",
-        decay_from: float = 0.5,
-        micro_batch_size: int = 0,
         generator_ab: nn.Module | None = None,
         generator_ba: nn.Module | None = None,
         discriminator_a: nn.Module | None = None,
         discriminator_b: nn.Module | None = None,
-        **settings: Unpack[AlternatingArguments],
+        **settings: Unpack[TranslationArguments],
     ) -> None:
-        check_arguments(self, settings, AlternatingOptimizerSettings)
+        check_arguments(self, settings, TranslationSettings)
         a = check_image_shape(image_shape)
         b = a[0] if target_channels is None else target_channels, *a[1:]
         require_at_least(1, target_channels=b[0])
         require_at_least(0, lambda_cycle=lambda_cycle, lambda_identity=lambda_identity)
         require_at_least(0, pool_size=pool_size)
         if lambda_identity and a[0] != b[0]:
-            raise ArgumentError(
-                "lambda_identity",
-                f"must be 0 if A has {a[0]} channels and B {b[0]}, but is {lambda_identity}",
-            )
-        super().__init__(
-            image_shape,
-            AlternatingOptimizerSettings(
-                schedule=schedule,
-                decay_from=decay_from,
-                micro_batch_size=micro_batch_size,
-                **settings,
-            ),
-        )
+            raise ArgumentError("lambda_identity", f"must be 0: A has {a[0]} channels, B {b[0]}")
+        super().__init__(image_shape, TranslationSettings(**settings))
         self.automatic_optimization = False
 
         def G(x: ImageShape, y: ImageShape) -> nn.Module:
@@ -174,9 +156,11 @@ class CycleGAN(GenerativeModel):
         fakes.append((fake_a.detach(), fake_b.detach()))
         # before D, as in the authors' code: gradients are summed in the order of the passes
         same_b, same_a = (G(b), F(a)) if self.lambda_identity else (b, a)
+        D_A, D_B, loss = self.discriminator_a, self.discriminator_b, self.adversarial
+        relativistic = loss.relativistic
         terms = {
-            "adversarial_b": self.adversarial_loss(self.discriminator_b, fake_b, b),
-            "adversarial_a": self.adversarial_loss(self.discriminator_a, fake_a, a),
+            "adversarial_b": loss.generator(D_B(fake_b), D_B(b) if relativistic else None),
+            "adversarial_a": loss.generator(D_A(fake_a), D_A(a) if relativistic else None),
             "cycle_a": self.lambda_cycle * l1_loss(rec_a, a),
             "cycle_b": self.lambda_cycle * l1_loss(rec_b, b),
         }
@@ -185,19 +169,14 @@ class CycleGAN(GenerativeModel):
             terms["identity_a"] = self.lambda_identity * l1_loss(same_a, a)
         return terms
 
-    def adversarial_loss(self, D: nn.Module, fake: Images, x: Counterparts) -> Scalar:
-        """Return the adversarial loss of a generator."""
-        real_score = D(x) if self.adversarial.relativistic else None
-        return self.adversarial.generator(D(fake), real_score)
-
     def discriminator_terms(
         self, a: Images, b: Counterparts, fake_a: Tensor, fake_b: Tensor
     ) -> Terms:
         """Loss of D_A and D_B."""
-        D_A, D_B = self.discriminator_a, self.discriminator_b
+        D_A, D_B, loss = self.discriminator_a, self.discriminator_b, self.adversarial
         return {
-            "adversarial_a": self.adversarial.discriminator(D_A(a), D_A(fake_a)),
-            "adversarial_b": self.adversarial.discriminator(D_B(b), D_B(fake_b)),
+            "adversarial_a": loss.discriminator(D_A(a), D_A(fake_a)),
+            "adversarial_b": loss.discriminator(D_B(b), D_B(fake_b)),
         }
 
     def evaluation_step(self, batch: Batch, batch_idx: int, stage: str) -> None:
@@ -211,8 +190,8 @@ class CycleGAN(GenerativeModel):
             for domain, fake, target in (("a", fake_a, a), ("b", fake_b, b)):
                 paired = self.paired_metrics[domain](fake, target)
                 metrics |= {f"{name}_{domain}": value for name, value in paired.items()}
-        for name, value in metrics.items():
-            self.log(f"{stage}/{name}", value, batch_size=len(a), sync_dist=True)
+        named = {f"{stage}/{name}": value for name, value in metrics.items()}
+        self.log_dict(named, batch_size=len(a), sync_dist=True)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Translations:
         """Return the translations of the images of A."""
@@ -222,24 +201,8 @@ class CycleGAN(GenerativeModel):
         """Return G(x), or F(x) for "BtoA"."""
         return self.translators[direction](x)
 
-    def translate(self, x: Images, direction: Direction | None = None) -> Translations:
-        """Return the translations of images in [-1, 1], in eval mode, without gradients.
-
-        Args:
-            x: images (b, c, h, w) whose sides are multiples of 4; `Translator` takes images of any
-                size.
-            direction: "AtoB", the default, or "BtoA".
-
-        Raises:
-            ArgumentError: If it is neither.
-        """
-        direction = direction or "AtoB"
-        require_one_of(tuple(self.translators), direction=direction)
-        with eval_mode(self):
-            return self(self.to_device(x), direction)
-
     @property
-    def translators(self) -> dict[Direction, nn.Module]:
+    def translators(self) -> dict[Direction, nn.Module]:  # type: ignore[override]
         """G and F, by direction."""
         return {"AtoB": self.generator_ab, "BtoA": self.generator_ba}
 
@@ -256,14 +219,12 @@ class CycleGAN(GenerativeModel):
         """Empty the pools, unless the run is resumed."""
         super().on_fit_start()
         if self.trainer.ckpt_path is None:
-            for pool in self.pools:
-                pool.images = []
+            self.pools[0].images, self.pools[1].images = [], []
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save the pools of all processes."""
         super().on_save_checkpoint(checkpoint)
-        pools = [[x.cpu() for x in pool.images] for pool in self.pools]
-        checkpoint[POOLS_KEY] = of_all_processes(pools)
+        checkpoint[POOLS_KEY] = of_all_processes([[x.cpu() for x in p.images] for p in self.pools])
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Load the pools of this process."""

@@ -13,14 +13,17 @@ from lightning_gen.models.base.arguments import RegularizationArguments
 from lightning_gen.models.base.batches import PairReader
 from lightning_gen.models.base.checks import check_image_shape, make_network
 from lightning_gen.models.base.settings import Schedule
-from lightning_gen.models.base.translation import PairedImageMetrics, reference_losses
+from lightning_gen.models.base.translation import (
+    ImageTranslation,
+    PairedImageMetrics,
+    reference_losses,
+)
 from lightning_gen.models.base.update import Terms
 from lightning_gen.networks import Norm, PatchDiscriminator, UNetGenerator
-from lightning_gen.sampling import eval_mode, keep_dropout, sampling_mode
 from lightning_gen.types import Batch, Direction, Images, ImageShape, Logits, Translations, Unpack
 
 
-class Pix2Pix(AdversarialModel):
+class Pix2Pix(ImageTranslation, AdversarialModel):
     """Image translation from pairs of images: a conditional GAN with an L1 term.
 
     The condition is the source image a. G is a U-Net, with dropout as its only noise. D scores
@@ -166,33 +169,12 @@ class Pix2Pix(AdversarialModel):
         _, (a,) = self.unpack(batch)
         return self.translate(a, seed=batch_idx)
 
-    def translate(
-        self, x: Images, direction: Direction | None = None, seed: int | None = None
-    ) -> Translations:
-        """Return the translations of images in [-1, 1], in eval mode, without gradients.
-
-        Args:
-            x: images (b, c, h, w) whose sides are multiples of 2^num_downs; `Translator` takes
-                images of any size.
-            direction: the direction of the training.
-            seed: seed of the dropout, if ``dropout_at_test`` is set; by default, random numbers
-                come from the global generator of torch.
-
-        Raises:
-            ArgumentError: If the model was trained in the other direction.
-        """
-        if direction not in (None, self.direction):
-            raise ArgumentError("direction", f"of this model is {self.direction}, not {direction}")
-        with eval_mode(self) if seed is None else sampling_mode(self, self.device, seed):
-            keep_dropout(self, self.dropout_at_test)
-            return self(self.to_device(x))
-
     def visualize(self, batch: Batch) -> Mapping[Direction, tuple[Images, ...]]:
         """Return source images, their translations and targets, by direction."""
         b, (a,) = self.unpack(batch)
         return {self.direction: (a, self.translate(a), b)}
 
     @property
-    def translators(self) -> dict[Direction, nn.Module]:
+    def translators(self) -> dict[Direction, nn.Module]:  # type: ignore[override]
         """The network that translates, by direction."""
         return {self.direction: self.generator if self.average is None else self.average}

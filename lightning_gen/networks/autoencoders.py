@@ -1,8 +1,8 @@
 """Encoders and decoders: multilayer perceptrons and strided convolutions.
 
 All of them take an optional condition (b, condition), such as one-hot labels. Decoders return
-logits or means of Gaussians. Encoders convert images in [-1, 1] to intensities in [0, 1], so that black
-pixels are zeros and saturate no unit.
+logits or means of Gaussians. Encoders convert images in [-1, 1] to intensities in [0, 1], so
+that black pixels are zeros and saturate no unit.
 """
 
 from collections.abc import Sequence

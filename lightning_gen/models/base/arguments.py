@@ -37,6 +37,14 @@ class AlternatingArguments(OptimizerArguments, total=False):
     lr_g: float | None
 
 
+class TranslationArguments(AlternatingArguments, total=False):
+    """Arguments of `TranslationSettings`."""
+
+    schedule: Schedule
+    decay_from: float
+    micro_batch_size: int
+
+
 class RegularizationArguments(AlternatingArguments, total=False):
     """Arguments of `AdversarialSettings` that image translation takes, too."""
 

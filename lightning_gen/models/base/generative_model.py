@@ -16,7 +16,7 @@ from lightning_gen.compat import batches_seen
 from lightning_gen.errors import ArgumentError, DataError
 from lightning_gen.models.base.batches import BatchReader, PairReader
 from lightning_gen.models.base.nonfinite import NonFiniteGuard
-from lightning_gen.models.base.optimization import Optimization
+from lightning_gen.models.base.settings import OptimizerSettings
 from lightning_gen.models.base.strategies import check_strategy
 from lightning_gen.sampling import derive_seed, seed_generators
 from lightning_gen.types import Batch, ImageShape, Labels, Scalar
@@ -31,15 +31,15 @@ class GenerativeModel(LightningModule, ABC):
 
     Args:
         image_shape: (channels, height, width) of the images.
-        optimization: optimizers and schedules.
+        settings: optimizer and learning rate schedule.
     """
 
     networks: ClassVar[Sequence[str]]  # arguments that checkpoints store as weights
     num_classes = 0  # 0 for unconditional models
 
-    def __init__(self, image_shape: ImageShape, optimization: Optimization) -> None:
+    def __init__(self, image_shape: ImageShape, settings: OptimizerSettings) -> None:
         super().__init__()
-        self.image_shape, self.optimization = image_shape, optimization
+        self.image_shape, self.settings = image_shape, settings
         self.read: BatchReader | PairReader = BatchReader(image_shape)
         self.step_metrics: dict[str, Scalar] = {}
         self.observed: dict[str, Scalar] = {}
@@ -153,13 +153,13 @@ class GenerativeModel(LightningModule, ABC):
 
     def configure_optimizers(self) -> list[OptimizerConfig | OptimizerLRSchedulerConfig]:
         """Return an optimizer for each player."""
-        clipped = self.optimization.clip or self.trainer.gradient_clip_val
-        return self.optimization.configure(self.players, not clipped, self.total_steps)
+        clipped = self.settings.clip or self.trainer.gradient_clip_val
+        return self.settings.configure(self.players, not clipped, self.total_steps)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip gradients, after a GradScaler has unscaled them."""
-        if self.optimization.clip:
-            self.clip_gradients(optimizer, self.optimization.clip, "norm")
+        if self.settings.clip:
+            self.clip_gradients(optimizer, self.settings.clip, "norm")
 
     def total_steps(self, argument: str = "schedule") -> int:
         """Return the number of steps of the training.

@@ -205,3 +205,16 @@ class AdversarialSettings(AlternatingOptimizerSettings):
                 "weight_clip=0.01 or spectral_norm=True",
                 stacklevel=6,
             )
+
+
+@dataclass(frozen=True)
+class TranslationSettings(AlternatingOptimizerSettings):
+    """Optimizers of CycleGAN, with linear decay in the second half of the training.
+
+    Args:
+        schedule: "constant", or "linear" or "cosine" decay to 0 at the end of the training.
+        decay_from: fraction of the training after which a linear schedule starts to decay.
+    """
+
+    schedule: Schedule = "linear"
+    decay_from: float = 0.5

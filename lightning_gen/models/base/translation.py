@@ -1,4 +1,6 @@
-"""Losses and metrics of image translation."""
+"""Losses, metrics and inference of image translation."""
+
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
@@ -7,7 +9,44 @@ from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMe
 
 from lightning_gen.errors import require_one_of
 from lightning_gen.losses import ADVERSARIAL_LOSSES, Adversarial, AdversarialLoss
-from lightning_gen.types import Images, to_unit
+from lightning_gen.sampling import eval_mode, keep_dropout, sampling_mode
+from lightning_gen.types import Direction, Images, Translations, to_unit
+
+if TYPE_CHECKING:
+    from lightning_gen.models.base.generative_model import GenerativeModel as Base
+else:
+    Base = object
+
+
+class ImageTranslation(Base):
+    """Mixin of models that translate images between domains A and B.
+
+    Attributes:
+        translators: networks by direction.
+        dropout_at_test: if ``True``, dropout stays on in translations.
+    """
+
+    translators: dict[Direction, nn.Module]
+    dropout_at_test: bool
+
+    def translate(
+        self, x: Images, direction: Direction | None = None, seed: int | None = None
+    ) -> Translations:
+        """Return the translations of images in [-1, 1], in eval mode, without gradients.
+
+        Args:
+            x: images (b, c, h, w) of the sizes that the networks take; `Translator` takes any.
+            direction: "AtoB" or "BtoA"; by default the first one of the model.
+            seed: seed of the dropout; by default, random numbers come from the global generator.
+
+        Raises:
+            ArgumentError: If the model does not translate in this direction.
+        """
+        direction = direction or next(iter(self.translators))
+        require_one_of(tuple(self.translators), direction=direction)
+        with eval_mode(self) if seed is None else sampling_mode(self, self.device, seed):
+            keep_dropout(self, self.dropout_at_test)
+            return self.translators[direction](self.to_device(x))
 
 
 def reference_losses(adversarial: Adversarial) -> AdversarialLoss:

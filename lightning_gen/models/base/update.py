@@ -16,6 +16,7 @@ from lightning_gen.types import Scalar
 
 if TYPE_CHECKING:
     from lightning_gen.models.base.generative_model import GenerativeModel
+    from lightning_gen.models.base.settings import AlternatingOptimizerSettings
 
 Terms = dict[str, Scalar]
 BATCH_NORMS = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm
@@ -40,10 +41,11 @@ def update(
     names = list(model.players)
     optimizer = cast(list[LightningOptimizer], model.optimizers())[names.index(player)]
     others = [network for name, network in model.players.items() if name != player]
+    settings = cast("AlternatingOptimizerSettings", model.settings)
     totals: Terms = {}
     with model.toggled_optimizer(optimizer), frozen_statistics(others):
         optimizer.zero_grad()
-        for micro_batch, weight in split(batch, model.optimization.micro_batch_size):
+        for micro_batch, weight in split(batch, settings.micro_batch_size):
             model.observed = {}
             with cached():  # spectral norm is computed once for real and generated images
                 named = terms(*micro_batch)
