@@ -5,14 +5,14 @@ from typing import Literal
 from torch import nn
 
 from lightning_gen.errors import require_at_least, require_one_of
-from lightning_gen.models.base.adversarial import AdversarialModel
-from lightning_gen.models.base.arguments import GANArguments
-from lightning_gen.models.base.checks import (
+from lightning_gen.models.base import (
+    AdversarialModel,
+    GANArguments,
+    LatentSampling,
     check_image_shape,
     make_players,
     reject_with_custom_network,
 )
-from lightning_gen.models.base.latent_sampling import LatentSampling
 from lightning_gen.networks import (
     DCGANDiscriminator,
     DCGANGenerator,

@@ -1,8 +1,7 @@
 """Conditional VAE, Sohn et al. (2015), https://papers.nips.cc/paper/5775."""
 
 from lightning_gen.errors import require_at_least
-from lightning_gen.models.base.arguments import VariationalArguments
-from lightning_gen.models.base.variational import VariationalModel
+from lightning_gen.models.base import VariationalArguments, VariationalModel
 from lightning_gen.types import ImageShape, Unpack
 
 

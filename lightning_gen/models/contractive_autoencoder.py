@@ -6,9 +6,7 @@ from torch import Tensor, nn
 
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.losses.contraction import closed_form, exact, projected
-from lightning_gen.models.base.arguments import RegularizedArguments
-from lightning_gen.models.base.autoencoder import AutoencoderModel, Reconstruction
-from lightning_gen.models.base.update import Terms
+from lightning_gen.models.base import AutoencoderModel, Reconstruction, RegularizedArguments, Terms
 from lightning_gen.networks import Architecture, SigmoidEncoder, TransposedDecoder
 from lightning_gen.types import Images, ImageShape, Unpack, from_unit, to_unit
 

@@ -10,18 +10,22 @@ from torchmetrics import Metric
 from lightning_gen.checkpoints import of_all_processes
 from lightning_gen.errors import ArgumentError, require_at_least
 from lightning_gen.losses import Adversarial
-from lightning_gen.models.base.arguments import TranslationArguments
-from lightning_gen.models.base.batches import PairReader
-from lightning_gen.models.base.checks import check_arguments, check_image_shape, make_network
-from lightning_gen.models.base.generative_model import GenerativeModel
-from lightning_gen.models.base.pool import ImagePool
-from lightning_gen.models.base.settings import TranslationSettings
-from lightning_gen.models.base.translation import (
+from lightning_gen.models.base import (
+    GenerativeModel,
+    ImagePool,
     ImageTranslation,
     PairedImageMetrics,
+    PairReader,
+    Terms,
+    TranslationArguments,
+    TranslationSettings,
+    check_arguments,
+    check_image_shape,
+    finish_step,
+    make_network,
     reference_losses,
+    update,
 )
-from lightning_gen.models.base.update import Terms, finish_step, update
 from lightning_gen.networks import Norm, PatchDiscriminator, ResNetGenerator
 from lightning_gen.types import (
     Batch,

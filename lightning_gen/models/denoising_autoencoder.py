@@ -5,8 +5,7 @@ from typing import Literal, get_args
 import torch
 
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
-from lightning_gen.models.base.arguments import AutoencoderArguments
-from lightning_gen.models.base.autoencoder import AutoencoderModel
+from lightning_gen.models.base import AutoencoderArguments, AutoencoderModel
 from lightning_gen.types import Images, ImageShape, Unpack, from_unit, to_unit
 
 Noise = Literal["gaussian", "masking", "salt_and_pepper"]

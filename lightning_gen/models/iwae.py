@@ -4,9 +4,7 @@ from torch import Tensor
 
 from lightning_gen.errors import require_at_least
 from lightning_gen.losses import log_mean_exp
-from lightning_gen.models.base.arguments import LatentArguments
-from lightning_gen.models.base.update import Terms
-from lightning_gen.models.base.variational import VariationalModel
+from lightning_gen.models.base import LatentArguments, Terms, VariationalModel
 from lightning_gen.types import Images, ImageShape, Unpack
 
 

@@ -8,17 +8,18 @@ from torch.nn.functional import l1_loss
 
 from lightning_gen.errors import ArgumentError, DataError, require_at_least, require_one_of
 from lightning_gen.losses import Adversarial
-from lightning_gen.models.base.adversarial import AdversarialModel
-from lightning_gen.models.base.arguments import RegularizationArguments
-from lightning_gen.models.base.batches import PairReader
-from lightning_gen.models.base.checks import check_image_shape, make_network
-from lightning_gen.models.base.settings import Schedule
-from lightning_gen.models.base.translation import (
+from lightning_gen.models.base import (
+    AdversarialModel,
     ImageTranslation,
     PairedImageMetrics,
+    PairReader,
+    RegularizationArguments,
+    Schedule,
+    Terms,
+    check_image_shape,
+    make_network,
     reference_losses,
 )
-from lightning_gen.models.base.update import Terms
 from lightning_gen.networks import Norm, PatchDiscriminator, UNetGenerator
 from lightning_gen.types import Batch, Direction, Images, ImageShape, Logits, Translations, Unpack
 

@@ -1,6 +1,6 @@
 """Auto-Encoding Variational Bayes, Kingma and Welling (2014), https://arxiv.org/abs/1312.6114."""
 
-from lightning_gen.models.base.variational import VariationalModel
+from lightning_gen.models.base import VariationalModel
 
 
 class VAE(VariationalModel):
