@@ -1,6 +1,6 @@
 """Conditional GANs, Mirza and Osindero (2014), https://arxiv.org/abs/1411.1784."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from torch import nn
 
@@ -80,7 +80,7 @@ class ConditionalGAN(LatentSampling, AdversarialModel):
         require_at_least(1, generator_hidden_dims=min(generator_hidden_dims, default=1))
         require_at_least(1, discriminator_hidden_dims=min(discriminator_hidden_dims, default=1))
         require_at_least(0, embedding_dim=embedding_dim, hidden_dim=hidden_dim)
-        options = {"minibatch_std": minibatch_std, "hidden_dim": hidden_dim}
+        options: Any = {"minibatch_std": minibatch_std, "hidden_dim": hidden_dim}
         reject_with_custom_network("discriminator", discriminator, projection=projection, **options)
         both = generator if discriminator is not None else None
         reject_with_custom_network("pair of networks", both, embedding_dim=embedding_dim)

@@ -5,7 +5,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
-from torchmetrics import Metric
 
 from lightning_gen.checkpoints import of_all_processes
 from lightning_gen.errors import ArgumentError, require_at_least
@@ -27,15 +26,7 @@ from lightning_gen.models.base import (
     update,
 )
 from lightning_gen.networks import Norm, PatchDiscriminator, ResNetGenerator
-from lightning_gen.types import (
-    Batch,
-    Counterparts,
-    Direction,
-    Images,
-    ImageShape,
-    Translations,
-    Unpack,
-)
+from lightning_gen.types import Batch, Counterparts, Direction, Images, ImageShape, Unpack
 
 POOLS_KEY = "lightning_gen/pools"
 
@@ -110,16 +101,18 @@ class CycleGAN(ImageTranslation, GenerativeModel):
         super().__init__(image_shape, TranslationSettings(**settings))
         self.automatic_optimization = False
 
-        def G(x: ImageShape, y: ImageShape) -> nn.Module:
-            return ResNetGenerator(x[0], y[0], num_blocks, base_channels, norm, dropout)
+        def G(name: str, custom: nn.Module | None, x: ImageShape, y: ImageShape) -> nn.Module:
+            options = num_blocks, base_channels, norm, dropout
+            return make_network(name, custom, lambda: ResNetGenerator(x[0], y[0], *options), x, y)
 
-        def D(x: ImageShape) -> nn.Module:
-            return PatchDiscriminator(x[0], num_layers, base_channels, norm)
+        def D(name: str, custom: nn.Module | None, x: ImageShape) -> nn.Module:
+            options = num_layers, base_channels, norm
+            return make_network(name, custom, lambda: PatchDiscriminator(x[0], *options), x)
 
-        self.generator_ab = make_network("generator_ab", generator_ab, lambda: G(a, b), a, b)
-        self.generator_ba = make_network("generator_ba", generator_ba, lambda: G(b, a), b, a)
-        self.discriminator_a = make_network("discriminator_a", discriminator_a, lambda: D(a), a)
-        self.discriminator_b = make_network("discriminator_b", discriminator_b, lambda: D(b), b)
+        self.generator_ab = G("generator_ab", generator_ab, a, b)
+        self.generator_ba = G("generator_ba", generator_ba, b, a)
+        self.discriminator_a = D("discriminator_a", discriminator_a, a)
+        self.discriminator_b = D("discriminator_b", discriminator_b, b)
         self.save_hyperparameters(ignore=self.networks)
         self.adversarial = reference_losses(adversarial)
         self.read = PairReader(a[0], b[0])
@@ -186,7 +179,7 @@ class CycleGAN(ImageTranslation, GenerativeModel):
     def evaluation_step(self, batch: Batch, batch_idx: int, stage: str) -> None:
         """Log the mean errors |F(G(a)) - a| and |G(F(b)) - b| of images in [-1, 1]."""
         (a, fake_b, rec_a), (b, fake_a, rec_b) = self.visualize(batch).values()
-        metrics: dict[str, Metric | Tensor] = {
+        metrics: dict[str, Any] = {
             "cycle_a": l1_loss(rec_a.float(), a.float()),
             "cycle_b": l1_loss(rec_b.float(), b.float()),
         }
@@ -197,11 +190,11 @@ class CycleGAN(ImageTranslation, GenerativeModel):
         named = {f"{stage}/{name}": value for name, value in metrics.items()}
         self.log_dict(named, batch_size=len(a), sync_dist=True)
 
-    def predict_step(self, batch: Batch, batch_idx: int) -> Translations:
+    def predict_step(self, batch: Batch, batch_idx: int) -> Images:
         """Return the translations of the images of A."""
         return self.translate(self.read(batch)[0])
 
-    def forward(self, x: Images, direction: Direction = "AtoB") -> Translations:
+    def forward(self, x: Images, direction: Direction = "AtoB") -> Images:
         """Return G(x), or F(x) for "BtoA"."""
         return self.translators[direction](x)
 

@@ -13,21 +13,26 @@ from lightning_gen.networks import Activation, Architecture, Augmentation
 
 
 class OptimizerArguments(TypedDict, total=False):
-    """Arguments of `OptimizerSettings` without the schedule."""
+    """Arguments of `OptimizerSettings` without schedule and weight decay."""
 
     optimizer: OptimizerName
     lr: float
     betas: tuple[float, float]
     momentum: float
-    weight_decay: float
     clip: float
 
 
 class ScheduledArguments(OptimizerArguments, total=False):
-    """Arguments of `OptimizerSettings`."""
+    """Arguments of `OptimizerSettings` without weight decay."""
 
     schedule: Schedule
     decay_from: float
+
+
+class DecayedArguments(ScheduledArguments, total=False):
+    """Arguments of `OptimizerSettings`."""
+
+    weight_decay: float
 
 
 class AlternatingArguments(OptimizerArguments, total=False):
@@ -35,6 +40,7 @@ class AlternatingArguments(OptimizerArguments, total=False):
 
     lr_d: float | None
     lr_g: float | None
+    weight_decay: float
 
 
 class TranslationArguments(AlternatingArguments, total=False):
@@ -75,7 +81,7 @@ class AdversarialArguments(GANArguments, total=False):
     pack: int
 
 
-class CoderArguments(ScheduledArguments, total=False):
+class CoderArguments(DecayedArguments, total=False):
     """Arguments that all autoencoders share."""
 
     hidden_dims: tuple[int, ...]

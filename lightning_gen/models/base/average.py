@@ -32,4 +32,4 @@ def restore_average(model: "AdversarialModel", state_dict: MutableMapping[str, T
     if any(name.startswith("average.") for name in state_dict):
         model.average = model.average or deepcopy(model.generator).requires_grad_(False)
     elif model.average is not None:
-        state_dict |= {f"average.{name.partition('.')[2]}": x for name, x in saved.items()}
+        state_dict.update({f"average.{name.partition('.')[2]}": x for name, x in saved.items()})

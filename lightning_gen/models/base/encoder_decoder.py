@@ -1,5 +1,6 @@
 """Encoders and decoders of autoencoders, and what can be done with them."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, get_args
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor, nn
 
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.models.base.checks import check_encoder_decoder
+from lightning_gen.models.base.update import Terms
 from lightning_gen.networks import (
     Activation,
     Architecture,
@@ -19,10 +21,7 @@ from lightning_gen.sampling import derive_seed, eval_mode, sampling_mode
 from lightning_gen.types import Batch, Images, ImageShape, Labels, Latents, Scalar
 
 if TYPE_CHECKING:
-    from lightning_gen.models.base.autoencoder import AutoencoderModel as Base
-    from lightning_gen.models.base.variational import VariationalModel
-
-    Autoencoder = Base | VariationalModel
+    from lightning_gen.models.base.generative_model import GenerativeModel as Base
 else:
     Base = object
 
@@ -33,6 +32,13 @@ class EncoderDecoder(Base):
     Images are (b, *image_shape) in [-1, 1], codes (b, latent_dim), and labels (b,), which
     conditional models need.
     """
+
+    encoder: nn.Module
+    decoder: nn.Module
+    code: Callable[..., Latents]
+    to_images: Callable[[Tensor], Images]
+    prior: Callable[[int], Latents]
+    terms: Callable[..., Terms]
 
     def encode(self, x: Images, labels: Labels | None = None) -> Latents:
         """Return the codes of images."""
@@ -63,7 +69,7 @@ class EncoderDecoder(Base):
         return self.encode(*self.read(batch))
 
 
-def training_loss(model: "Autoencoder", batch: Batch) -> Scalar:
+def training_loss(model: EncoderDecoder, batch: Batch) -> Scalar:
     """Return the sum of the terms of a training batch, and keep the terms for logging.
 
     Raises:
@@ -75,7 +81,7 @@ def training_loss(model: "Autoencoder", batch: Batch) -> Scalar:
     return values["loss"]
 
 
-def log_terms(model: "Autoencoder", batch: Batch, batch_idx: int, stage: str) -> None:
+def log_terms(model: EncoderDecoder, batch: Batch, batch_idx: int, stage: str) -> None:
     """Log the terms of a batch of validation or test images."""
     with sampling_mode(model, model.device, derive_seed(batch_idx, model.global_rank)):
         values = named_terms(model, batch)
@@ -83,7 +89,7 @@ def log_terms(model: "Autoencoder", batch: Batch, batch_idx: int, stage: str) ->
     model.log_dict(named, batch_size=len(model.read(batch)[0]), sync_dist=True)
 
 
-def named_terms(model: "Autoencoder", batch: Batch) -> dict[str, Tensor]:
+def named_terms(model: EncoderDecoder, batch: Batch) -> dict[str, Tensor]:
     """Return the terms of a batch, their sum as ``loss``, and what the model observed."""
     x, c = model.unpack(batch)
     model.observed = {}

@@ -42,11 +42,11 @@ class ImageTranslation(Base):
         Raises:
             ArgumentError: If the model does not translate in this direction.
         """
-        direction = direction or next(iter(self.translators))
-        require_one_of(tuple(self.translators), direction=direction)
+        chosen: Direction = direction or next(iter(self.translators))
+        require_one_of(tuple(self.translators), direction=chosen)
         with eval_mode(self) if seed is None else sampling_mode(self, self.device, seed):
             keep_dropout(self, self.dropout_at_test)
-            return self.translators[direction](self.to_device(x))
+            return self.translators[chosen](self.to_device(x))
 
 
 def reference_losses(adversarial: Adversarial) -> AdversarialLoss:

@@ -88,17 +88,17 @@ def frozen_statistics(networks: Iterable[nn.Module]) -> Iterator[None]:
     spectral = [
         module for parametrizations in lists for module in parametrizations if module.training
     ]
-    for norm in batch:
-        norm.track_running_stats = False
-    for norm in spectral:
-        norm.training = False
+    for batch_norm in batch:
+        batch_norm.track_running_stats = False
+    for spectral_norm in spectral:
+        spectral_norm.training = False
     try:
         yield
     finally:
-        for norm in batch:
-            norm.track_running_stats = True
-        for norm in spectral:
-            norm.training = True
+        for batch_norm in batch:
+            batch_norm.track_running_stats = True
+        for spectral_norm in spectral:
+            spectral_norm.training = True
 
 
 def finish_step(model: "GenerativeModel") -> None:

@@ -18,7 +18,7 @@ from lightning_gen.losses import (
     log_normal,
     log_standard_normal,
 )
-from lightning_gen.models.base.arguments import ScheduledArguments
+from lightning_gen.models.base.arguments import DecayedArguments
 from lightning_gen.models.base.checks import check_arguments, check_image_shape
 from lightning_gen.models.base.encoder_decoder import (
     EncoderDecoder,
@@ -103,7 +103,7 @@ class VariationalModel(EncoderDecoder, GenerativeModel, ABC):
         decoder: nn.Module | None = None,
         *,
         num_classes: int = 0,
-        **optimizer_settings: Unpack[ScheduledArguments],
+        **optimizer_settings: Unpack[DecayedArguments],
     ) -> None:
         check_arguments(self, optimizer_settings, OptimizerSettings)
         image_shape = check_image_shape(image_shape)
