@@ -1,4 +1,4 @@
-"""Laws of digits to translate: the truth follows from the digit, and pairs may be hidden."""
+"""Digit pairs: both images show the same digit, in training only if paired."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from torch.nn.functional import max_pool2d
 from lightning_gen import DigitPairsDataModule
 from lightning_gen.errors import ArgumentError
 
-KINDS = ("colour", "ink")
+KINDS = ("color", "ink")
 
 
 def module(**kwargs: Any) -> DigitPairsDataModule:
@@ -35,14 +35,14 @@ def test_pairs_show_the_same_digit(kind: Any) -> None:
     a, b = pairs.a.float().mean(1), pairs.b.float().mean(1)
     drawn = (b - b.median(0).values).abs()  # what differs from the paper
     drawn = drawn / drawn.sum((1, 2), keepdim=True)
-    plain = max_pool2d(255 - a, 5, 1, 2) if kind == "colour" else a  # what outlines enclose
+    plain = max_pool2d(255 - a, 5, 1, 2) if kind == "color" else a  # what outlines enclose
     own = (plain * drawn).flatten(1).sum(1)
     others = (plain * drawn.roll(1, 0)).flatten(1).sum(1)
     assert (own > others).float().mean() > 0.8
 
 
-def test_a_colour_tells_the_class() -> None:
-    data = module(kind="colour")
+def test_the_color_is_that_of_the_class() -> None:
+    data = module(kind="color")
     labels = data.digits.val_set.labels
     darkest = data.val_set.b.float().flatten(2)
     places = darkest.sum(1).argmin(1)

@@ -1,4 +1,4 @@
-"""Laws of public sets: whole or not at all, gone on with after a stop, unpacked without trust."""
+"""Public data sets: atomic and resumable downloads, safe extraction."""
 
 import io
 import tarfile
@@ -14,7 +14,7 @@ from PIL import Image
 
 from lightning_gen import PairedImageDataModule, UnpairedImageDataModule
 from lightning_gen.datamodules import downloads
-from lightning_gen.datamodules.downloads import fetch_folder, unpack
+from lightning_gen.datamodules.downloads import extract, fetch_folder
 from lightning_gen.errors import DataError
 from tests.conftest import picture
 
@@ -154,7 +154,7 @@ def test_a_download_that_breaks_off_goes_on(
 
 def test_a_stopped_download_goes_on_in_the_next_run(server: Server, tmp_path: Path) -> None:
     server.most = [500, 0]
-    with pytest.raises(DataError, match=r"cannot download http:.*facades.tar.gz: .* broke off"):
+    with pytest.raises(DataError, match=r"cannot download http:.*facades.tar.gz: .* interrupted"):
         fetch_folder(PAIRS, tmp_path / "facades")
     assert [path.name for path in tmp_path.iterdir()] == ["facades.tar.gz.part"]
     fetch_folder(PAIRS, tmp_path / "facades")
@@ -185,7 +185,7 @@ def test_without_a_download_the_way_by_hand_is_named(
     with pytest.raises(DataError) as error:
         data.prepare_data()
     address, place = f"{downloads.SERVER}/{PAIRS}", tmp_path / "facades.tar.gz"
-    for part in (f"cannot download {address}: ", f"place the file at {place}"):
+    for part in (f"cannot download {address}: ", f"put the file at {place}"):
         assert part in str(error.value)
     assert not list(tmp_path.iterdir())
     place.write_bytes(archives[f"/{PAIRS}"])
@@ -215,13 +215,13 @@ def test_nothing_is_left_of_an_unsafe_archive(key: str, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     archive = tmp_path / "in" / name
     archive.write_bytes(content)
-    with pytest.raises(DataError, match=rf"cannot unpack .*{name}: (?s:.*)Remove it"):
-        unpack(archive, tmp_path / "in" / "set")
+    with pytest.raises(DataError, match=rf"cannot extract .*{name}: (?s:.*)Remove it"):
+        extract(archive, tmp_path / "in" / "set")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [archive]
     assert list((tmp_path / "in").iterdir()) == [archive]
 
 
 def test_an_archive_without_a_folder_of_its_name_is_the_folder(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(zipped({"train/0.jpg": b"x", "val/0.jpg": b"x"}))
-    unpack(tmp_path / "a.zip", tmp_path / "a")
+    extract(tmp_path / "a.zip", tmp_path / "a")
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["train", "val"]

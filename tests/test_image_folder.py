@@ -1,4 +1,4 @@
-"""Laws of people's own pictures: each keeps its label, and nothing is left to chance."""
+"""Image folders: each image keeps its label, and the seed determines everything."""
 
 from collections import Counter
 from pathlib import Path
@@ -12,8 +12,8 @@ from torch import Tensor
 
 from lightning_gen import ImageFolderDataModule
 from lightning_gen.cli import main
-from lightning_gen.datamodules.crops import cut
-from lightning_gen.datamodules.image_files import find_images, read_image
+from lightning_gen.datamodules.crops import crop
+from lightning_gen.datamodules.image_folder import find_images, read_resized
 from tests.conftest import one_of_two, picture
 from tests.test_resume import agree, stopped
 
@@ -43,13 +43,13 @@ def module(root: Any, **kwargs: Any) -> ImageFolderDataModule:
     return data
 
 
-RANDOM: dict[str, Any] = {"crop": "random", "flip": True}
+RANDOM: dict[str, Any] = {"preprocess": "resize_and_random_crop", "flip": True}
 
 
 def epoch(data: ImageFolderDataModule, number: int = 0) -> tuple[Tensor, Tensor]:
     """All training images and labels, in the order of an epoch."""
     loader = data.train_dataloader()
-    loader.order.set_epoch(number)
+    loader.sampler.set_epoch(number)
     pixels, labels = zip(*loader, strict=True)
     return torch.cat(pixels), torch.cat(labels)
 
@@ -74,7 +74,7 @@ def test_labels_are_the_classes_places(root: str) -> None:
     assert (data.class_names, data.num_classes) == (("cats", "dogs"), 2)
     assert data.image_shape == (3, 16, 16)
     middles = {
-        cut(read_image(path, 16, 3), 16).tobytes(): label
+        crop(read_resized(path, (16, 16), 3), (16, 16)).tobytes(): label
         for label, paths in enumerate(data.files.values())
         for path in paths
     }
@@ -96,19 +96,19 @@ def test_a_flat_folder_is_one_class(root: str) -> None:
 # Squares
 
 
-def test_a_square_is_any_of_those_that_there_are() -> None:
+def test_crops_are_numbered_from_the_top_left() -> None:
     image = np.arange(2 * 3 * 5, dtype=np.uint8).reshape(2, 3, 5)
     for turned, axis in ((image, 2), (image.transpose(0, 2, 1), 1)):
-        squares = {cut(turned, 3, number).tobytes() for number in range(30)}
+        squares = {crop(turned, (3, 3), number).tobytes() for number in range(30)}
         assert squares == {turned.take(range(k, k + 3), axis).tobytes() for k in range(3)}
-        assert (cut(turned, 3) == turned.take(range(1, 4), axis)).all()
+        assert (crop(turned, (3, 3)) == turned.take(range(1, 4), axis)).all()
 
 
 def test_random_crops_and_flips_are_uniform(tmp_path: Path) -> None:
     ramp = np.arange(19, dtype=np.uint8)[None].repeat(16, 0)  # four squares, and their mirrors
     Image.fromarray(ramp).save(tmp_path / "a.png")
     data = module(tmp_path, batch_size=1, val_split=0, channels=1, **RANDOM)
-    order, counts = data.train_dataloader().order, Counter[tuple[int, ...]]()
+    order, counts = data.train_dataloader().sampler, Counter[tuple[int, ...]]()
     for k in range(2000):
         order.set_epoch(k)
         pixels, _ = data.train_set[next(iter(order))]
@@ -150,7 +150,7 @@ def test_the_seed_and_the_epoch_decide_alone(key: str, root: str) -> None:
     torch.manual_seed(5)  # the global random state has no say ...
     before = torch.get_rng_state()
     same = module(root, **RANDOM, **SAME[key])
-    same.train_set[next(iter(same.train_dataloader().order))]
+    same.train_set[next(iter(same.train_dataloader().sampler))]
     assert torch.equal(torch.get_rng_state(), before)  # ... and is left alone
     assert torch.equal(epoch(same, 3)[0], expected)
 
@@ -219,7 +219,7 @@ def test_one_command_trains_on_a_folder(root: str, capsys: Any) -> None:
 
 @pytest.mark.usefixtures("in_an_empty_folder")
 def test_a_resumed_run_ends_as_the_unbroken_one(root: str, capsys: Any) -> None:
-    run = [*FIT, root, "--data.crop", "random", "--data.flip", "true"]
+    run = [*FIT, root, "--data.preprocess", "resize_and_random_crop", "--data.flip", "true"]
     run += ["--model", "GAN", "--model.generator_hidden_dims", "[8]", "--trainer.max_epochs", "3"]
     run += ["--model.discriminator_hidden_dims", "[8]", "--checkpoint.every_n_train_steps", "4"]
     assert main([*run, "--trainer.default_root_dir", "unbroken"]) == 0

@@ -78,7 +78,7 @@ def test_every_epoch_has_its_own_order() -> None:
     loader = bundled().train_dataloader()
     orders = []
     for epoch in (0, 1, 1):
-        loader.order.set_epoch(epoch)
+        loader.sampler.set_epoch(epoch)
         orders.append(torch.cat([pixels for pixels, _ in loader]))
     assert not torch.equal(orders[0], orders[1])
     assert torch.equal(orders[1], orders[2])

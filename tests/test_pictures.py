@@ -1,4 +1,4 @@
-"""Laws of reading pictures: what a file holds comes out upright, in its depth."""
+"""Reading images in the bit depth and with the channels of their files."""
 
 import struct
 import zlib
@@ -11,7 +11,7 @@ import tifffile
 import torch
 from PIL import Image
 
-from lightning_gen.datamodules.image_files import read_image
+from lightning_gen.datamodules.image_folder import read_resized
 from lightning_gen.errors import DataError
 from lightning_gen.images.reading import files_below, is_readable, read_image
 from lightning_gen.types import to_images, to_pixels
@@ -134,7 +134,7 @@ def test_opacity_is_a_channel_where_it_is_asked_for(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 4), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     assert (read_image(tmp_path / "a.png", 4) == pixels.transpose(2, 0, 1)).all()
-    white = read_image(str(tmp_path / "a.png"), 6, 3).astype(int)
+    white = read_resized(str(tmp_path / "a.png"), (6, 6), 3).astype(int)
     assert np.abs(read_image(tmp_path / "a.png") - white).max() <= 1
     assert np.abs(read_image(tmp_path / "a.png", 3) - white).max() <= 1
     Image.fromarray(pixels[..., :3]).save(tmp_path / "b.png")
@@ -208,7 +208,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "pickle.npy": (np.array([{}]), "allow_pickle"),
     "line.npy": (np.zeros(3, np.uint8), r"must be \(h, w\)"),
     "empty.npy": (np.zeros((0, 3), np.uint8), "no pixels"),
-    "far.npy": (np.array([[0, 1.5]]), r"in \[-1, 1\], but are from 0 to 1.5"),
+    "far.npy": (np.array([[0, 1.5]]), r"in \[-1, 1\], but range from 0 to 1.5"),
     "nan.npy": (np.array([[0, np.nan]]), r"in \[-1, 1\]"),
     "int.npy": (np.zeros((2, 2), np.int64), "are int64"),
 }

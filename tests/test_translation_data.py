@@ -1,4 +1,4 @@
-"""Laws of data in two domains: pairs stay aligned, and chance follows from the seed."""
+"""Data of two domains: pairs stay aligned, and the seed determines what is random."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -99,7 +99,7 @@ def test_crops_and_flips_are_uniform_in_both_directions(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
     (tmp_path / "a.tif").rename(tmp_path / "train" / "a.tif")
     data = paired(tmp_path, preprocess="crop", batch_size=1, val_split=0)
-    order, counts = data.train_dataloader().order, Counter[tuple[int, ...]]()
+    order, counts = data.train_dataloader().sampler, Counter[tuple[int, ...]]()
     for k in range(1200):
         order.set_epoch(k)
         batch = data.train_set[next(iter(order))]
@@ -131,7 +131,7 @@ def test_the_seed_and_the_epoch_decide_alone(key: str, make: Callable[..., Any])
     torch.manual_seed(5)  # the global random state has no say ...
     before = torch.get_rng_state()
     same = make(**SAME[key])
-    same.train_set[next(iter(same.train_dataloader().order))]
+    same.train_set[next(iter(same.train_dataloader().sampler))]
     assert torch.equal(torch.get_rng_state(), before)  # ... and is left alone
     assert torch.equal(epoch(same, 3), expected)
 

@@ -1,4 +1,4 @@
-"""Laws of pictures in two domains: resizing is PIL's, and depth and channels stay."""
+"""Images of two domains: resizing is PIL's, and bit depth and channels are kept."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -72,9 +72,9 @@ RESIZED: dict[
 @pytest.mark.parametrize("key", RESIZED)
 def test_modes_give_the_reference_s_sizes(key: Any) -> None:
     before, after = RESIZED[key]
-    resizing = Resizing(key[0], load_size=20, image_size=16)
+    resizing = Resizing(key[0], load_size=(20, 20), image_size=(16, 16))
     assert resizing(np.zeros((3, *before), np.uint8), "a.png").shape == (3, *after)
-    assert resizing.crop == (16 if "crop" in key[0] else None)
+    assert resizing.crop == ((16, 16) if "crop" in key[0] else None)
 
 
 def test_pictures_of_several_sizes_come_one_by_one(root: Path) -> None:
@@ -83,14 +83,15 @@ def test_pictures_of_several_sizes_come_one_by_one(root: Path) -> None:
         (1, 3, 20, 24),
         (1, 3, 32, 16),
     }
-    with pytest.raises(ArgumentError, match=r"batch_size must be 1 .*none .*00\.png.* and .*01"):
+    with pytest.raises(ArgumentError, match=r"batch_size must be 1 .*none, .*00\.png.* and .*01"):
         paired(root, preprocess="none", batch_size=2)
 
 
 def test_load_size_keeps_the_reference_s_proportion(root: Path) -> None:
     for size, load_size in ((256, 286), (128, 143), (64, 72)):
         data = PairedImageDataModule(str(root), image_size=size)
-        assert (data.training.load_size, data.evaluation.load_size) == (load_size, size)
+        assert data.training.load_size == (load_size, load_size)
+        assert data.evaluation.load_size == (size, size)
 
 
 # Depth and channels
@@ -133,7 +134,7 @@ def test_the_first_picture_says_how_many_channels_there_are(domains: Path, tmp_p
     (tmp_path / "testA").mkdir()
     write(picture(0).convert("L"), tmp_path / "testA" / "grey.png")
     write(picture(0), tmp_path / "testB" / "a.png")
-    with pytest.raises(DataError, match=r"grey\.png: it has 1 .*, but .* has 3: .*channels_a"):
+    with pytest.raises(DataError, match=r"grey\.png: it has 1 .*, but .* has 3; .*channels_a"):
         unpaired(tmp_path)
     data = unpaired(tmp_path, channels_a=3)
     assert data.test_set[0]["A"].shape == (3, 16, 16)

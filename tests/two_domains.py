@@ -83,7 +83,7 @@ def _make(request: Any, root: Path, domains: Path) -> Callable[..., Any]:
 def epoch(data: Any, number: int = 0) -> Tensor:
     """A and B of all training batches, (2, n, c, h, w), in the order of an epoch."""
     loader = data.train_dataloader()
-    loader.order.set_epoch(number)
+    loader.sampler.set_epoch(number)
     batches = list(loader)
     return torch.stack([torch.cat([batch[domain] for batch in batches]) for domain in "AB"])
 
