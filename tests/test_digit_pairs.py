@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch.nn.functional import max_pool2d
+from torch.nn.functional import interpolate, max_pool2d
 
 from lightning_gen import DigitPairsDataModule
 from lightning_gen.errors import ArgumentError
@@ -63,5 +63,10 @@ def test_training_without_pairs_never_sees_one_digit_in_both_domains() -> None:
 
 def test_other_sizes_and_kinds() -> None:
     assert module(image_size=64, batch_size=2).val_set.b.shape[2:] == (64, 64)
+    wide = module(kind="ink", image_size=(32, 64))
+    assert wide.image_shape == (3, 32, 64)
+    digits = interpolate(wide.digits.val_set.pixels.float(), (32, 64), mode="bilinear")
+    assert (wide.val_set.a - digits).abs().max() < 1
+    assert wide.val_set.b.shape[1:] == (3, 32, 64)
     with pytest.raises(ArgumentError, match="image_size"):
-        DigitPairsDataModule(image_size=16)
+        DigitPairsDataModule(image_size=(32, 16))

@@ -151,7 +151,7 @@ def test_images_cover_any_size(
     image = picture(0, size)
     image.save(tmp_path / "a.png")
     scale = max(target[1] / size[0], target[0] / size[1])
-    width, height = (max(round(side * scale), least) for side, least in zip(size, target[::-1]))
+    width, height = (max(round(a * scale), b) for a, b in zip(size, target[::-1], strict=True))
     resized = pil_to_tensor(image.resize((width, height), Image.Resampling.LANCZOS)).numpy()
     top, left = (height - target[0]) // 2, (width - target[1]) // 2
     expected = resized[:, top : top + target[0], left : left + target[1]]

@@ -104,6 +104,20 @@ def test_crops_are_numbered_from_the_top_left() -> None:
         assert (crop(turned, (3, 3)) == turned.take(range(1, 4), axis)).all()
 
 
+@pytest.mark.parametrize("size", [(16, 24), (24, 16)])
+def test_crops_may_be_rectangles(size: tuple[int, int], root: str) -> None:
+    center, random = module(root, image_size=size), module(root, image_size=size, **RANDOM)
+    assert center.image_shape == random.image_shape == (3, *size)
+    expected = {
+        crop(read_resized(path, size, 3), size).tobytes()
+        for paths in center.files.values()
+        for path in paths
+    }
+    assert {x.numpy().tobytes() for x in epoch(center)[0]} <= expected
+    assert epoch(random)[0].shape == (40, 3, *size)
+    assert not torch.equal(epoch(center)[0], epoch(random)[0])
+
+
 def test_random_crops_and_flips_are_uniform(tmp_path: Path) -> None:
     ramp = np.arange(19, dtype=np.uint8)[None].repeat(16, 0)  # four squares, and their mirrors
     Image.fromarray(ramp).save(tmp_path / "a.png")
@@ -215,6 +229,13 @@ def test_one_command_trains_on_a_folder(root: str, capsys: Any) -> None:
     assert main([*FIT, root, *small]) == 0
     (grid,) = Path.cwd().glob("runs/dcgan-imagefolder/*/images/samples/*.png")
     assert Image.open(grid).mode == "RGB"
+
+
+@pytest.mark.usefixtures("in_an_empty_folder")
+def test_one_command_trains_on_rectangles(root: str, capsys: Any) -> None:
+    small = ["--model", "VAE", "--model.architecture", "mlp", "--model.hidden_dims", "[8]"]
+    flags = ["--data.image_size", "[16, 24]", "--trainer.fast_dev_run", "1"]
+    assert main([*FIT, root, *small, *flags]) == 0
 
 
 @pytest.mark.usefixtures("in_an_empty_folder")

@@ -1,13 +1,16 @@
 """Limits of data of two domains: memory, and error messages."""
 
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lightning_gen import PairedImageDataModule, UnpairedImageDataModule
 from lightning_gen.cli import main
 from lightning_gen.datamodules.image_cache import CachedImages, FileImages
+from lightning_gen.datamodules.translation import TranslationArguments, TranslationDataModule
 from lightning_gen.errors import ArgumentError, DataError
 from tests.conftest import picture
 from tests.two_domains import LAYOUTS, _root, lay_out, paired, unpaired, write, write_pair  # noqa: F401 -- a fixture
@@ -163,6 +166,7 @@ def test_missing_folders_of_domains_are_named(root: Path) -> None:
     [
         *({"batch_size": 0}, {"batch_size": 21}, {"image_size": 0}, {"load_size": 15}),
         {"load_size": 15, "preprocess": "scale_width_and_crop"},
+        *({"load_size": (16, 15)}, {"load_size": 0, "preprocess": "none"}, {"image_size": (16, 0)}),
         *({"preprocess": "shrink"}, {"channels_a": 0}, {"channels_b": -1}, {"val_split": -0.1}),
         *({"cache_mib": -1}, {"on_error": "warn"}, {"name": "mnist"}, {"seed": -1}),
     ],
@@ -171,6 +175,18 @@ def test_missing_folders_of_domains_are_named(root: Path) -> None:
 def test_an_argument_out_of_range_is_named(wrong: dict[str, Any], root: Path) -> None:
     with pytest.raises((ArgumentError, TypeError), match=next(iter(wrong))):
         paired(root, **wrong)
+
+
+@pytest.mark.parametrize("module", [PairedImageDataModule, UnpairedImageDataModule])
+def test_a_misspelt_argument_is_named_with_the_closest(module: Any) -> None:
+    name = module.__name__
+    with pytest.raises(TypeError, match=rf"{name} .* 'imag_size'; did you mean 'image_size'"):
+        module("data", "maps", imag_size=3)
+
+
+def test_type_checkers_see_the_arguments_of_the_signature() -> None:
+    _, _, _, *arguments = signature(TranslationDataModule.__init__).parameters.values()
+    assert TranslationArguments.__annotations__ == {x.name: x.annotation for x in arguments}
 
 
 @pytest.mark.parametrize("name", ["PairedImageDataModule", "UnpairedImageDataModule"])

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from lightning_gen import PairedImageDataModule
+from lightning_gen.datamodules.crops import crop
 from lightning_gen.errors import ArgumentError, DataError
 from lightning_gen.images.resizing import Resizing, resize
 from tests.conftest import picture
@@ -33,6 +34,30 @@ def test_evaluation_is_pil_s_bicubic_in_order(make: Callable[..., Any]) -> None:
                     image = image.crop((left, 0, left + half, image.height))
                 expected = np.asarray(image.resize((16, 16), Image.Resampling.BICUBIC))
                 assert (batch[side][0].permute(1, 2, 0).numpy() == expected).all()
+
+
+def test_sizes_may_be_rectangles(make: Callable[..., Any]) -> None:
+    data = make(image_size=(12, 18), load_size=(14, 21), batch_size=1)
+    assert data.image_shape == (3, 12, 18)
+    paths = data.parts["val"][0]
+    for batch, path in zip(data.val_dataloader(), paths, strict=False):
+        image = Image.open(path)
+        if isinstance(data, PairedImageDataModule):
+            image = image.crop((0, 0, image.width // 2, image.height))
+        expected = np.asarray(image.resize((18, 12), Image.Resampling.BICUBIC))
+        assert (batch["A"][0].permute(1, 2, 0).numpy() == expected).all()
+        assert batch["B"].shape == (1, 3, 12, 18)
+    # in training, a crop of the image in load_size
+    x = data.train_set[next(iter(data.train_dataloader().sampler))]["A"][0].numpy()
+    images = data.train_set.crops if isinstance(data, PairedImageDataModule) else data.train_set.a
+    crops = {
+        crop(image, (12, 18), number)[..., ::step].tobytes()
+        for image, *_ in images.source.records(torch.arange(len(images)))
+        for number in range(3 * 4)
+        for step in (1, -1)
+        if image.shape == (3, 14, 21)
+    }
+    assert x.tobytes() in crops
 
 
 @pytest.mark.parametrize("size", [(286, 286), (16, 40), (300, 7)])
@@ -77,6 +102,18 @@ def test_modes_give_the_reference_s_sizes(key: Any) -> None:
     assert resizing.crop == ((16, 16) if "crop" in key[0] else None)
 
 
+def test_rectangles_have_a_width_and_a_least_height() -> None:
+    zeros = np.zeros((3, 30, 60), np.uint8)
+    for mode, shape in (
+        ("resize_and_crop", (3, 20, 24)),
+        ("scale_width", (3, 16, 24)),
+        ("scale_width_and_crop", (3, 16, 24)),
+        ("crop", (3, 30, 60)),
+        ("none", (3, 32, 60)),
+    ):
+        assert Resizing(mode, (20, 24), (16, 18))(zeros, "a.png").shape == shape
+
+
 def test_pictures_of_several_sizes_come_one_by_one(root: Path) -> None:
     data = paired(root, preprocess="none", batch_size=1)
     assert {tuple(batch["A"].shape) for batch in data.train_dataloader()} == {
@@ -92,6 +129,8 @@ def test_load_size_keeps_the_reference_s_proportion(root: Path) -> None:
         data = PairedImageDataModule(str(root), image_size=size)
         assert data.training.load_size == (load_size, load_size)
         assert data.evaluation.load_size == (size, size)
+    data = PairedImageDataModule(str(root), image_size=(256, 512))
+    assert data.training.load_size == (286, 572)
 
 
 # Depth and channels
