@@ -38,8 +38,14 @@ class Crops:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def take(self, index: Tensor) -> list[Tensor]:
-        """Return a batch for each image of a record; index (b,), or (2, b) with random numbers."""
+    def take(self, index: int | Tensor) -> list[Tensor]:
+        """Return the images of a record, or a batch of each.
+
+        Args:
+            index: index of a record, or indices (b,), or (2, b) with random numbers below.
+        """
+        if isinstance(index, int):
+            return [batch[0] for batch in self.take(torch.tensor([index]))]
         indices, *numbers = torch.atleast_2d(index)
         drawn = numbers[0].tolist() if numbers else repeat(None)
         records = map(self._crop, self.source.records(self.indices[indices]), drawn)
@@ -72,11 +78,8 @@ class CroppedImages(BatchedImages):
         return len(self.crops)
 
     def __getitem__(self, index: int | Tensor) -> LabelledBatch:
-        if isinstance(index, int):
-            pixels, labels = self[torch.tensor([index])]
-            return pixels[0], labels[0]
         (pixels,) = self.crops.take(index)
-        return pixels, self.labels[torch.atleast_2d(index)[0]]
+        return pixels, self.labels[index if isinstance(index, int) else torch.atleast_2d(index)[0]]
 
     def shuffled(self, generator: torch.Generator) -> Tensor:
         """Return shuffled indices and random numbers, (2, n)."""

@@ -1,75 +1,54 @@
 """Find the image files of two domains."""
 
-from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 
 from lightning_gen.datamodules.image_cache import OnError, raise_or_warn
 from lightning_gen.errors import ArgumentError, DataError
 from lightning_gen.images.reading import files_below, files_by_name
 
-SPLITS = ("train", "val", "test")
+SPLITS = "train", "val", "test"
+LAYOUTS = "{split}{domain}", "{split}/{domain}", "{domain}/{split}"
 
 Paths = tuple[list[str], list[str]]  # of A and of B; of the same length for pairs
 
 
-def find_pairs(root: str, on_error: OnError) -> dict[str, Paths]:
-    """Return the paths of the pairs of each split, in folders of A and B, or in `root/train`.
-
-    The path of a file with A and B side by side is in both lists.
+def find_domains(root: str, paired: bool, on_error: OnError) -> dict[str, Paths]:
+    """Return the paths of the images of A and of B, of each split.
 
     Args:
         root: path of the folder.
+        paired: if True, images of the same name are pairs; without folders of A and B, those side
+            by side in one file, with its path in both lists.
         on_error: "raise", or "skip" images without a partner with a warning.
 
     Raises:
         ArgumentError: a folder is missing or contains no images.
         DataError: images have no partner.
     """
-    folder, found = _existing(root), _find_folders(root)
-    pairs = {}
+    if not Path(root).is_dir():
+        raise ArgumentError("root", f"is {root!r}, which is not a folder")
+    folders, found = _find_folders(root), {}
     for split in SPLITS:
-        if split in found:
-            pairs[split] = _match(root, *found[split], on_error)
-        elif (folder / split).is_dir():
-            paths = _find_images(root, folder / split)
-            pairs[split] = paths, paths
-    _require_train(root, pairs, "train, with A|B in each image, nor A and B")
-    return pairs
-
-
-def find_domains(root: str) -> dict[str, Paths]:
-    """Return the paths of the images of A and of B, of each split.
-
-    Raises:
-        ArgumentError: a folder is missing or contains no images.
-    """
-    _existing(root)
-    found = {
-        split: (_find_images(root, a), _find_images(root, b))
-        for split, (a, b) in _find_folders(root).items()
-    }
-    _require_train(root, found, "trainA and trainB, nor A and B")
+        if split in folders:
+            a, b = folders[split]
+            paths = _images(root, a), _images(root, b)
+            found[split] = _match(a, b, *paths, on_error) if paired else paths
+        elif paired and Path(root, split).is_dir():
+            found[split] = (_images(root, Path(root, split)),) * 2
+    if "train" not in found:
+        first = "train, with A|B in each image," if paired else "trainA and trainB,"
+        raise ArgumentError("root", f"is {root!r}, which contains neither {first} nor A and B")
     return found
 
 
-def _existing(root: str) -> Path:
-    if not Path(root).is_dir():
-        raise ArgumentError("root", f"is {root!r}, which is not a folder")
-    return Path(root)
-
-
 def _find_folders(root: str) -> dict[str, tuple[Path, Path]]:
-    folder, found = Path(root), {}
-    for split in SPLITS:
-        for a, b in (
-            (folder / f"{split}A", folder / f"{split}B"),
-            (folder / split / "A", folder / split / "B"),
-            (folder / "A" / split, folder / "B" / split),
-        ):
-            if _are_folders(root, a, b):
-                found[split] = a, b
-                break
-    a, b = folder / "A", folder / "B"
+    found = {}
+    for split, layout in product(SPLITS, LAYOUTS):
+        a, b = (Path(root, layout.format(split=split, domain=domain)) for domain in "AB")
+        if split not in found and _are_folders(root, a, b):
+            found[split] = a, b
+    a, b = Path(root, "A"), Path(root, "B")
     if not found and _are_folders(root, a, b):
         found["train"] = a, b
     return found
@@ -83,7 +62,7 @@ def _are_folders(root: str, a: Path, b: Path) -> bool:
     return bool(existing)
 
 
-def _find_images(root: str, folder: Path) -> list[str]:
+def _images(root: str, folder: Path) -> list[str]:
     found = files_below(folder)
     if not found:
         raise ArgumentError(
@@ -93,14 +72,9 @@ def _find_images(root: str, folder: Path) -> list[str]:
     return found
 
 
-def _require_train(root: str, splits: Mapping[str, object], expected: str) -> None:
-    if "train" not in splits:
-        raise ArgumentError("root", f"is {root!r}, which contains neither {expected}")
-
-
-def _match(root: str, a: Path, b: Path, on_error: OnError) -> Paths:
+def _match(a: Path, b: Path, in_a: list[str], in_b: list[str], on_error: OnError) -> Paths:
     """Return the images with the same name, except for the extension, in both folders."""
-    left, right = (files_by_name(_find_images(root, folder), folder) for folder in (a, b))
+    left, right = files_by_name(in_a, a), files_by_name(in_b, b)
     alone = [left.get(name) or right[name] for name in sorted(left.keys() ^ right.keys())]
     if alone:
         problem = f"{len(alone)} images in {a} and {b} have no partner of the same name"

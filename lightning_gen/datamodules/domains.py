@@ -23,8 +23,6 @@ class Pairs(BatchedImages):
         return len(self.crops)
 
     def __getitem__(self, index: int | Tensor) -> Domains:
-        if isinstance(index, int):
-            return {domain: x[0] for domain, x in self[torch.tensor([index])].items()}
         return dict(zip("AB", self.crops.take(index), strict=True))
 
     def shuffled(self, generator: torch.Generator) -> Tensor:

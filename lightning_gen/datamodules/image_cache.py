@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 from warnings import warn
 
 import numpy as np
@@ -61,21 +61,9 @@ class CachedImages:
             )
 
 
-class Records(NamedTuple):
-    """Records that have been read once.
-
-    Attributes:
-        source: the records.
-        paths: paths of the readable ones.
-        shapes: (n, images per record, 3) int64.
-    """
-
-    source: FileImages | CachedImages
-    paths: list[Any]
-    shapes: Tensor
-
-
-def read_all(files: FileImages, cache_mib: int, on_error: OnError, used: int = 0) -> Records:
+def read_all(
+    files: FileImages, cache_mib: int, on_error: OnError, used: int = 0
+) -> tuple[FileImages | CachedImages, list[Any], Tensor]:
     """Read every file once, in threads, and cache the records if all of them fit in memory.
 
     Args:
@@ -83,6 +71,9 @@ def read_all(files: FileImages, cache_mib: int, on_error: OnError, used: int = 0
         cache_mib: memory for images in MiB; 0 caches none, without a warning.
         on_error: "raise", or "skip" unreadable files with a warning.
         used: number of bytes of this memory already in use.
+
+    Returns:
+        The readable records, their paths, and the shapes (n, images per record, 3) of their images.
 
     Raises:
         DataError: files cannot be read.
@@ -111,14 +102,14 @@ def read_all(files: FileImages, cache_mib: int, on_error: OnError, used: int = 0
     table = torch.tensor(shapes)
     if pixels:
         cached = CachedImages(torch.frombuffer(pixels, dtype=torch.uint8), table, dtypes)
-        return Records(cached, paths, table)
+        return cached, paths, table
     if paths and cache_mib:
         warn(
             f"{len(paths)} images do not fit in cache_mib={cache_mib} MiB and are read again in "
             "every epoch; increase --data.cache_mib or --data.num_workers.",
             stacklevel=3,
         )
-    return Records(FileImages(paths, files.read), paths, table)
+    return FileImages(paths, files.read), paths, table
 
 
 def raise_or_warn(problem: str, lines: list[str], on_error: OnError, fix: str) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args
 
-from lightning_gen.datamodules.domain_folders import Paths, find_pairs
+from lightning_gen.datamodules.domain_folders import Paths
 from lightning_gen.datamodules.domain_readers import PairedReader
 from lightning_gen.datamodules.domains import Pairs
 from lightning_gen.datamodules.translation import (
@@ -37,6 +37,7 @@ class PairedImageDataModule(TranslationDataModule):
         DataError: files cannot be read, or the images of a pair differ in size or have no partner.
     """
 
+    paired = True
     archive = "pix2pix/datasets/{}.tar.gz"
 
     def __init__(
@@ -50,10 +51,6 @@ class PairedImageDataModule(TranslationDataModule):
             require_one_of(get_args(PublicPairs), name=name)
         super().__init__(root, name, **translation)
         self.save_hyperparameters()
-
-    def find(self) -> dict[str, Paths]:
-        """Return the paths of the pairs of each split."""
-        return find_pairs(self.folder, self.on_error)
 
     def images(self, paths: Paths, resizing: Resizing, flip: bool) -> Pairs:
         """Return the data set of the pairs in these files."""

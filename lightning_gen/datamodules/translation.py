@@ -11,7 +11,7 @@ import torch
 
 from lightning_gen.datamodules.base import BatchedImages, TensorDataModule, random_split
 from lightning_gen.datamodules.crops import Crops
-from lightning_gen.datamodules.domain_folders import Paths
+from lightning_gen.datamodules.domain_folders import Paths, find_domains
 from lightning_gen.datamodules.domain_readers import inspect_domain
 from lightning_gen.datamodules.downloads import fetch_folder
 from lightning_gen.datamodules.image_cache import (
@@ -93,6 +93,7 @@ class TranslationDataModule(TensorDataModule, ABC):
         target_channels: number of channels of B.
     """
 
+    paired: bool
     archive: str  # path of the public data sets on the server, with {} for the name
 
     def __init__(
@@ -114,9 +115,8 @@ class TranslationDataModule(TensorDataModule, ABC):
     ) -> None:
         super().__init__(batch_size, num_workers, seed)
         height, width = size = to_size(image_size)
-        load = round(height * 286 / 256), round(width * 286 / 256)
-        if load_size is not None:
-            load = to_size(load_size)
+        default = round(height * 286 / 256), round(width * 286 / 256)
+        load = default if load_size is None else to_size(load_size)
         require_at_least(1, image_size=min(size), load_size=min(load))
         require_at_least(0, cache_mib=cache_mib)
         require_one_of(get_args(Preprocess), preprocess=preprocess)
@@ -142,10 +142,6 @@ class TranslationDataModule(TensorDataModule, ABC):
             channels_a, channels_b = (domain.channels for domain in self.domains)
         self.image_shape = (channels_a or 3, height, width)
         self.target_channels = channels_b or 3
-
-    @abstractmethod
-    def find(self) -> dict[str, Paths]:
-        """Return the paths of the images of each split; there must be a training split."""
 
     @abstractmethod
     def images(self, paths: Paths, resizing: Resizing, flip: bool) -> BatchedImages:
@@ -190,7 +186,7 @@ class TranslationDataModule(TensorDataModule, ABC):
 
     def _find(self) -> None:
         """Find the images of each split, and the properties of both domains."""
-        parts = self.find()
+        parts = find_domains(self.folder, self.paired, self.on_error)
         (paths_a, paths_b), (channels_a, channels_b) = parts["train"], self.channels
         self.domains = (
             inspect_domain(paths_a, "channels_a", channels_a, self.on_error),

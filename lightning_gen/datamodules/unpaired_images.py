@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args
 
-from lightning_gen.datamodules.domain_folders import Paths, find_domains
+from lightning_gen.datamodules.domain_folders import Paths
 from lightning_gen.datamodules.domain_readers import SingleReader
 from lightning_gen.datamodules.domains import Unpaired
 from lightning_gen.datamodules.translation import (
@@ -52,6 +52,7 @@ class UnpairedImageDataModule(TranslationDataModule):
         DataError: files cannot be read.
     """
 
+    paired = False
     archive = "cyclegan/datasets/{}.zip"
 
     def __init__(
@@ -67,10 +68,6 @@ class UnpairedImageDataModule(TranslationDataModule):
         super().__init__(root, name, **translation)
         self.serial = serial
         self.save_hyperparameters()
-
-    def find(self) -> dict[str, Paths]:
-        """Return the paths of the images of each split."""
-        return find_domains(self.folder)
 
     def images(self, paths: Paths, resizing: Resizing, flip: bool) -> Unpaired:
         """Return the data set of the images in these files."""
