@@ -46,11 +46,11 @@ def test_the_color_is_that_of_the_class() -> None:
     labels = data.digits.val_set.labels
     darkest = data.val_set.b.float().flatten(2)
     places = darkest.sum(1).argmin(1)
-    colours = darkest[torch.arange(len(labels)), :, places]
+    colors = darkest[torch.arange(len(labels)), :, places]
     for digit in range(10):
-        spread = colours[labels == digit].std(0)
+        spread = colors[labels == digit].std(0)
         assert spread.max() < 10, digit
-    assert len(colours[[int((labels == d).nonzero()[0]) for d in range(10)]].unique(dim=0)) == 10
+    assert len(colors[[int((labels == d).nonzero()[0]) for d in range(10)]].unique(dim=0)) == 10
 
 
 def test_training_without_pairs_never_sees_one_digit_in_both_domains() -> None:

@@ -28,11 +28,11 @@ FORMATS: dict[str, tuple[str, str, int, dict[str, Any]]] = {  # file, mode, tole
     "PNG": ("a.png", "RGB", 0, {}),
     "palette": ("a.png", "P", 0, {}),
     "RGBA": ("a.png", "RGBA", 0, {}),
-    "grey": ("a.png", "L", 0, {}),
-    "grey with alpha": ("a.png", "LA", 0, {}),
+    "gray": ("a.png", "L", 0, {}),
+    "gray with alpha": ("a.png", "LA", 0, {}),
     "bilevel": ("a.png", "1", 0, {}),
     "JPEG": ("a.jpg", "RGB", 12, {"quality": 95}),
-    "grey JPEG": ("a.JPEG", "L", 12, {"quality": 95}),
+    "gray JPEG": ("a.JPEG", "L", 12, {"quality": 95}),
     "CMYK JPEG": ("a.jpg", "CMYK", 12, {"quality": 95}),
     "WebP": ("a.webp", "RGB", 0, {"lossless": True}),
     "BMP": ("a.bmp", "RGB", 0, {}),
@@ -44,7 +44,7 @@ FORMATS: dict[str, tuple[str, str, int, dict[str, Any]]] = {  # file, mode, tole
 
 
 @pytest.mark.parametrize("key", FORMATS)
-def test_any_format_becomes_colours_or_greys(key: str, tmp_path: Path) -> None:
+def test_any_format_becomes_colors_or_greys(key: str, tmp_path: Path) -> None:
     name, mode, tolerance, settings = FORMATS[key]
     image = picture(0, (32, 32)).convert(mode)
     image.save(tmp_path / name, **settings)
@@ -57,7 +57,7 @@ def test_any_format_becomes_colours_or_greys(key: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
-def test_deep_greys_keep_their_range(name: str, tmp_path: Path) -> None:
+def test_deep_grayscale_keep_their_range(name: str, tmp_path: Path) -> None:
     levels = np.arange(256, dtype=np.uint16).reshape(16, 16) * 257
     Image.fromarray(levels).save(tmp_path / name)
     assert (read(tmp_path / name, 16, 1).flatten() == range(256)).all()
@@ -106,7 +106,7 @@ def test_half_transparent_pixels_let_white_through(tmp_path: Path) -> None:
 
 
 def test_the_first_image_of_an_animation_is_read(tmp_path: Path) -> None:
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     assert (read(tmp_path / "a.gif", 8, 3)[0] == 255).all()
 

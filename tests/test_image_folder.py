@@ -27,8 +27,8 @@ def write_one(path: Path) -> None:
 
 @pytest.fixture(scope="module", name="root")
 def _root(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Two classes of 30 and 20 pictures of many sizes."""
-    folder = tmp_path_factory.mktemp("pictures")
+    """Two classes of 30 and 20 images of many sizes."""
+    folder = tmp_path_factory.mktemp("images")
     for number in range(50):
         path = folder / ("cats" if number < 30 else "dogs") / f"{number}.png"
         path.parent.mkdir(exist_ok=True)
@@ -54,7 +54,7 @@ def epoch(data: ImageFolderDataModule, number: int = 0) -> tuple[Tensor, Tensor]
     return torch.cat(pixels), torch.cat(labels)
 
 
-# Where the files lie
+# Class folders
 
 
 def test_classes_are_the_folders_with_images_by_name(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_flat_folder_is_one_class(root: str) -> None:
     assert not epoch(data)[1].any()
 
 
-# Squares
+# Crops
 
 
 def test_crops_are_numbered_from_the_top_left() -> None:

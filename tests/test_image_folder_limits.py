@@ -34,7 +34,7 @@ def test_a_file_that_vanishes_during_training_is_named(tmp_path: Path) -> None:
         epoch(data)
 
 
-# Mistakes
+# Errors
 
 
 def damage(folder: Path, n: int = 8) -> Path:

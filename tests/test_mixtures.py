@@ -1,4 +1,4 @@
-"""Laws of the data whose modes are known: the density is the density, the modes are the modes."""
+"""Data with known modes: densities, nearest modes and stacked digits."""
 
 from math import exp, pi, sin
 from typing import Any
@@ -170,7 +170,7 @@ def stacked(**kwargs: Any) -> StackedMNISTDataModule:
     return data
 
 
-def test_channels_are_the_digits_that_the_label_says() -> None:
+def test_channels_are_the_digits_of_the_label() -> None:
     data = stacked()
     x, labels = data.train_set[torch.arange(50)]
     assert (x.dtype, x.shape) == (torch.uint8, (50, *data.image_shape))

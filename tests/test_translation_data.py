@@ -29,7 +29,7 @@ from tests.two_domains import (  # noqa: F401 -- fixtures
     write_pair,
 )
 
-# Where the pictures lie
+# Layouts
 
 
 @pytest.mark.parametrize("key", LAYOUTS)
@@ -54,7 +54,7 @@ def test_plain_folders_of_a_and_b_are_training_pictures(module: str, tmp_path: P
     assert data.val_set is data.test_set
 
 
-def test_validation_pictures_are_the_next_best(tmp_path: Path) -> None:
+def test_validation_images_without_a_folder(tmp_path: Path) -> None:
     def sizes(**kwargs: Any) -> tuple[int, ...]:
         data = unpaired(tmp_path, **kwargs)
         return tuple(len(getattr(data, f"{part}_set")) for part in ("train", "val", "test"))
@@ -118,7 +118,7 @@ def test_flips_come_from_a_flag_of_their_own(make: Callable[..., Any]) -> None:
 
 
 def test_domains_are_cropped_and_flipped_apart(domains: Path) -> None:
-    for number in range(5):  # the same pictures on both sides
+    for number in range(5):  # the same images on both sides
         for side in "AB":
             write(picture(number), domains / "same" / side / f"{number}.png")
     a, b = epoch(unpaired(domains / "same", serial=True, val_split=0, preprocess="crop"))

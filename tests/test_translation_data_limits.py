@@ -40,7 +40,7 @@ def test_all_splits_share_the_memory(tmp_path: Path) -> None:
     assert isinstance(data.val_set.crops.source, FileImages)
 
 
-# What is wrong with pictures
+# Errors
 
 
 def broken(folder: Path) -> Path:
@@ -66,7 +66,7 @@ def test_wrong_files_raise_or_are_listed(memory: int, tmp_path: Path) -> None:
     assert len(data.train_set) == 4
 
 
-def test_pictures_without_partner_raise_or_are_listed(tmp_path: Path) -> None:
+def test_images_without_partner_raise_or_are_listed(tmp_path: Path) -> None:
     lay_out(tmp_path, LAYOUTS["trainA trainB"])
     (tmp_path / "trainA" / "deep" / "1.png").unlink()
     (tmp_path / "trainB" / "deep" / "2.bmp").unlink()
@@ -77,14 +77,14 @@ def test_pictures_without_partner_raise_or_are_listed(tmp_path: Path) -> None:
     assert len(data.train_set) == 1
 
 
-def test_pictures_without_any_partner_are_no_pairs(tmp_path: Path) -> None:
+def test_images_without_any_partner_are_not_pairs(tmp_path: Path) -> None:
     for side, number in (("A", 0), ("B", 1)):
         write(picture(number), tmp_path / side / f"{number}.png")
     with pytest.raises(DataError, match="no image in .*A has a partner"):
         paired(tmp_path, on_error="skip")
 
 
-def test_what_is_missing_is_named_below_the_root(tmp_path: Path) -> None:
+def test_errors_name_folders_below_the_root(tmp_path: Path) -> None:
     write(picture(0), tmp_path / "A" / "train" / "0.png")
     (tmp_path / "B" / "train").mkdir(parents=True)
     with pytest.raises(
@@ -93,14 +93,14 @@ def test_what_is_missing_is_named_below_the_root(tmp_path: Path) -> None:
         paired(tmp_path)
 
 
-def test_a_split_that_leaves_no_images_is_not_asked_for_smaller_batches(tmp_path: Path) -> None:
+def test_a_split_that_leaves_no_images_does_not_suggest_smaller_batches(tmp_path: Path) -> None:
     lay_out(tmp_path, "{side}/{name}")
     with pytest.raises(ArgumentError, match="there are only 0 training images") as error:
         paired(tmp_path, val_split=99)
     assert "; use" not in str(error.value)
 
 
-def test_a_broken_first_picture_is_named_or_skipped(tmp_path: Path) -> None:
+def test_a_broken_first_image_is_named_or_skipped(tmp_path: Path) -> None:
     lay_out(tmp_path, LAYOUTS["trainA trainB"])
     (tmp_path / "trainA" / "0.png").write_text("no image")
     with pytest.raises(DataError, match=r"0\.png: cannot identify"):
@@ -149,7 +149,7 @@ FOLDERS: dict[str, tuple[Callable[[Path], Any], str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("key", FOLDERS)
-def test_what_is_wrong_with_a_folder_is_named(key: str, tmp_path: Path) -> None:
+def test_errors_name_the_folder(key: str, tmp_path: Path) -> None:
     prepare, message, kwargs = FOLDERS[key]
     prepare(tmp_path / "folder")
     with pytest.raises((ArgumentError, DataError), match=rf"(?s:.*){message}"):

@@ -62,9 +62,9 @@ def test_sizes_may_be_rectangles(make: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("size", [(286, 286), (16, 40), (300, 7)])
 def test_resizing_is_pil_s_at_any_depth(size: tuple[int, int]) -> None:
-    colours = np.random.default_rng(0).integers(90, 166, (40, 30, 3), dtype=np.uint8)
-    expected = np.asarray(Image.fromarray(colours).resize(size, Image.Resampling.BICUBIC))
-    pixels = colours.transpose(2, 0, 1)
+    colors = np.random.default_rng(0).integers(90, 166, (40, 30, 3), dtype=np.uint8)
+    expected = np.asarray(Image.fromarray(colors).resize(size, Image.Resampling.BICUBIC))
+    pixels = colors.transpose(2, 0, 1)
     assert (resize(pixels, *size[::-1]).transpose(1, 2, 0) == expected).all()
     deep = resize(pixels.astype(np.uint16) * 257, *size[::-1])
     floats = resize((pixels / 127.5 - 1).astype(np.float32), *size[::-1])
@@ -114,7 +114,7 @@ def test_rectangles_have_a_width_and_a_least_height() -> None:
         assert Resizing(mode, (20, 24), (16, 18))(zeros, "a.png").shape == shape
 
 
-def test_pictures_of_several_sizes_come_one_by_one(root: Path) -> None:
+def test_images_of_several_sizes_need_a_batch_size_of_1(root: Path) -> None:
     data = paired(root, preprocess="none", batch_size=1)
     assert {tuple(batch["A"].shape) for batch in data.train_dataloader()} == {
         (1, 3, 20, 24),
@@ -167,13 +167,13 @@ def test_pairs_of_7_channels_keep_range_and_channels(tmp_path: Path) -> None:
     assert x["A"].min() < -0.99 < 0.99 < x["A"].max() <= 1
 
 
-def test_the_first_picture_says_how_many_channels_there_are(domains: Path, tmp_path: Path) -> None:
+def test_the_first_image_determines_the_channels(domains: Path, tmp_path: Path) -> None:
     for side in ("trainA", "trainB"):
         (tmp_path / side).symlink_to(domains / side)
     (tmp_path / "testA").mkdir()
-    write(picture(0).convert("L"), tmp_path / "testA" / "grey.png")
+    write(picture(0).convert("L"), tmp_path / "testA" / "gray.png")
     write(picture(0), tmp_path / "testB" / "a.png")
-    with pytest.raises(DataError, match=r"grey\.png: it has 1 .*, but .* has 3; .*channels_a"):
+    with pytest.raises(DataError, match=r"gray\.png: it has 1 .*, but .* has 3; .*channels_a"):
         unpaired(tmp_path)
     data = unpaired(tmp_path, channels_a=3)
     assert data.test_set[0]["A"].shape == (3, 16, 16)
