@@ -148,10 +148,9 @@ def read_resized(path: str, size: Size, channels: int) -> Pixels:
     if pixels.dtype != np.uint8:
         white = np.float32(65535 if pixels.dtype == np.uint16 else 1)
         pixels = (pixels / white * 255).round().astype(np.uint8)
-    height, width = size
-    image = Image.fromarray(pixels.transpose(1, 2, 0) if channels == 3 else pixels[0])
-    resized = np.asarray(ImageOps.cover(image, (width, height), Image.Resampling.LANCZOS))
-    return np.ascontiguousarray(np.atleast_3d(resized).transpose(2, 0, 1))
+    planes = map(Image.fromarray, pixels)
+    lanczos = Image.Resampling.LANCZOS
+    return np.stack([np.asarray(ImageOps.cover(x, size[::-1], lanczos)) for x in planes])
 
 
 def _read(path: str, size: Size, channels: int, center: bool) -> Record:
