@@ -79,7 +79,7 @@ class ResumableSampler(DistributedSampler[Tensor]):
     a batch in every process are dropped.
     """
 
-    resumed: tuple[int, int] = (-1, 0)  # an epoch, and the number of its batches to skip
+    resumed: Mapping[int, int] = {}  # number of batches to skip, by epoch
 
     def __init__(
         self, data: BatchedImages, batch_size: int, processes: int, rank: int, seed: int
@@ -91,16 +91,11 @@ class ResumableSampler(DistributedSampler[Tensor]):
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
         order = cast(BatchedImages, self.dataset).shuffled(generator)
         share = order[..., : self.total_size][..., self.rank :: self.num_replicas]
-        return islice(iter(share.split(self.batch_size, -1)), self.skipped, len(self))
+        skip = self.resumed.get(self.epoch, 0)
+        return islice(share.split(self.batch_size, -1), skip, len(self))
 
     def __len__(self) -> int:
         return self.num_samples // self.batch_size
-
-    @property
-    def skipped(self) -> int:
-        """Number of batches to skip in this epoch."""
-        epoch, batches = self.resumed
-        return batches if epoch == self.epoch else 0
 
 
 class ResumableLoader(DataLoader[Any]):
@@ -111,7 +106,7 @@ class ResumableLoader(DataLoader[Any]):
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         """Start at the first request for a batch, after Lightning has set the epoch."""
-        batches = self.sampler.skipped
+        batches = self.sampler.resumed.get(self.sampler.epoch, 0)
         for batch in super().__iter__():
             batches += 1
             self.position = self.sampler.epoch, batches
@@ -124,7 +119,7 @@ class ResumableLoader(DataLoader[Any]):
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Resume at the position of another loader."""
-        self.sampler.resumed = state["epoch"], state["batches"]
+        self.sampler.resumed = {state["epoch"]: state["batches"]}
 
 
 class TensorDataModule(LightningDataModule, ABC):

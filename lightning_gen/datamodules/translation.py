@@ -208,11 +208,7 @@ class TranslationDataModule(TensorDataModule, ABC):
 
 
 def reject_unknown(cls: type, arguments: TranslationArguments) -> None:
-    """Raise if `TranslationDataModule` has no such arguments.
-
-    Raises:
-        TypeError: names the class, the argument and the closest known one.
-    """
+    """Raise a TypeError for an unknown argument, with the class and the closest known argument."""
     known = TranslationArguments.__annotations__
     for name in [name for name in arguments if name not in known]:
         close = get_close_matches(name, known, n=1)
