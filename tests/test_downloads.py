@@ -1,4 +1,4 @@
-"""Laws of public sets: whole or not at all, gone on with after a stop, unpacked without trust."""
+"""Public data sets: atomic and resumable downloads, safe extraction."""
 
 import io
 import tarfile
@@ -14,7 +14,7 @@ from PIL import Image
 
 from lightning_gen import PairedImageDataModule, UnpairedImageDataModule
 from lightning_gen.datamodules import downloads
-from lightning_gen.datamodules.downloads import fetch_folder, unpack
+from lightning_gen.datamodules.downloads import extract, fetch_folder
 from lightning_gen.errors import DataError
 from tests.conftest import picture
 
@@ -70,21 +70,21 @@ class Server(ThreadingHTTPServer):
         self.archives = {f"/{PAIRS}": tar(FACADES), f"/{DOMAINS}": zipped(HORSES)}
         self.most: list[int] = []
         self.ranges = True
-        self.asked: list[str | None] = []
+        self.ranges_requested: list[str | None] = []
 
 
 class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        content, asked = self.server.archives.get(self.path), self.headers["Range"]
-        self.server.asked.append(asked)
+        content, requested = self.server.archives.get(self.path), self.headers["Range"]
+        self.server.ranges_requested.append(requested)
         if content is None:
             self.send_error(404)
             return
         begin = 0
-        if asked and self.server.ranges:
-            begin = int(asked.removeprefix("bytes=").removesuffix("-"))
+        if requested and self.server.ranges:
+            begin = int(requested.removeprefix("bytes=").removesuffix("-"))
             if begin >= len(content):
                 self.send_error(416)
                 return
@@ -126,14 +126,14 @@ def test_public_sets_are_downloaded_on_demand(server: Server, tmp_path: Path) ->
         data.setup("test")
         assert (len(data.train_set), len(data.val_set), len(data.test_set)) == sizes
         assert next(iter(data.train_dataloader()))["B"].shape == (2, 3, 16, 16)
-    assert server.asked == [None, None]  # once each
+    assert server.ranges_requested == [None, None]  # once each
     assert sorted(path.name for path in tmp_path.iterdir()) == ["facades", "horse2zebra"]
 
 
-def test_greys_of_a_public_set_become_colours(server: Server, tmp_path: Path) -> None:
-    grey = io.BytesIO()
-    Image.new("L", (64, 32)).save(grey, "JPEG")
-    server.archives[f"/{PAIRS}"] = tar(FACADES | {"facades/train/0.jpg": grey.getvalue()})
+def test_grayscale_of_a_public_set_become_colors(server: Server, tmp_path: Path) -> None:
+    gray = io.BytesIO()
+    Image.new("L", (64, 32)).save(gray, "JPEG")
+    server.archives[f"/{PAIRS}"] = tar(FACADES | {"facades/train/0.jpg": gray.getvalue()})
     data = PairedImageDataModule(str(tmp_path), "facades", image_size=16)
     data.prepare_data()
     data.setup("fit")
@@ -147,18 +147,18 @@ def test_a_download_that_breaks_off_goes_on(
     begun = [sum(most[:k]) for k in range(1, len(most) + 1)]
     server.most = list(most)
     fetch_folder(PAIRS, tmp_path / "facades")
-    assert server.asked == [None, *(f"bytes={k}-" for k in begun)]
+    assert server.ranges_requested == [None, *(f"bytes={k}-" for k in begun)]
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {str(path.relative_to(tmp_path)): path.read_bytes() for path in files} == FACADES
 
 
 def test_a_stopped_download_goes_on_in_the_next_run(server: Server, tmp_path: Path) -> None:
     server.most = [500, 0]
-    with pytest.raises(DataError, match=r"cannot download http:.*facades.tar.gz: .* broke off"):
+    with pytest.raises(DataError, match=r"cannot download http:.*facades.tar.gz: .* interrupted"):
         fetch_folder(PAIRS, tmp_path / "facades")
     assert [path.name for path in tmp_path.iterdir()] == ["facades.tar.gz.part"]
     fetch_folder(PAIRS, tmp_path / "facades")
-    assert server.asked[-1] == "bytes=500-"
+    assert server.ranges_requested[-1] == "bytes=500-"
     assert len(list(tmp_path.rglob("*.jpg"))) == len(FACADES)
 
 
@@ -185,7 +185,7 @@ def test_without_a_download_the_way_by_hand_is_named(
     with pytest.raises(DataError) as error:
         data.prepare_data()
     address, place = f"{downloads.SERVER}/{PAIRS}", tmp_path / "facades.tar.gz"
-    for part in (f"cannot download {address}: ", f"place the file at {place}"):
+    for part in (f"cannot download {address}: ", f"put the file at {place}"):
         assert part in str(error.value)
     assert not list(tmp_path.iterdir())
     place.write_bytes(archives[f"/{PAIRS}"])
@@ -215,13 +215,13 @@ def test_nothing_is_left_of_an_unsafe_archive(key: str, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     archive = tmp_path / "in" / name
     archive.write_bytes(content)
-    with pytest.raises(DataError, match=rf"cannot unpack .*{name}: (?s:.*)Remove it"):
-        unpack(archive, tmp_path / "in" / "set")
+    with pytest.raises(DataError, match=rf"cannot extract .*{name}: (?s:.*)Remove it"):
+        extract(archive, tmp_path / "in" / "set")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [archive]
     assert list((tmp_path / "in").iterdir()) == [archive]
 
 
 def test_an_archive_without_a_folder_of_its_name_is_the_folder(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(zipped({"train/0.jpg": b"x", "val/0.jpg": b"x"}))
-    unpack(tmp_path / "a.zip", tmp_path / "a")
+    extract(tmp_path / "a.zip", tmp_path / "a")
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["train", "val"]

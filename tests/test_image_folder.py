@@ -1,4 +1,4 @@
-"""Laws of people's own pictures: each keeps its label, and nothing is left to chance."""
+"""Image folders: each image keeps its label, and the seed determines everything."""
 
 from collections import Counter
 from pathlib import Path
@@ -12,8 +12,8 @@ from torch import Tensor
 
 from lightning_gen import ImageFolderDataModule
 from lightning_gen.cli import main
-from lightning_gen.datamodules.crops import cut
-from lightning_gen.datamodules.image_files import find_images, read_image
+from lightning_gen.datamodules.crops import crop
+from lightning_gen.datamodules.image_folder import find_images, read_resized
 from tests.conftest import one_of_two, picture
 from tests.test_resume import agree, stopped
 
@@ -27,8 +27,8 @@ def write_one(path: Path) -> None:
 
 @pytest.fixture(scope="module", name="root")
 def _root(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Two classes of 30 and 20 pictures of many sizes."""
-    folder = tmp_path_factory.mktemp("pictures")
+    """Two classes of 30 and 20 images of many sizes."""
+    folder = tmp_path_factory.mktemp("images")
     for number in range(50):
         path = folder / ("cats" if number < 30 else "dogs") / f"{number}.png"
         path.parent.mkdir(exist_ok=True)
@@ -43,18 +43,18 @@ def module(root: Any, **kwargs: Any) -> ImageFolderDataModule:
     return data
 
 
-RANDOM: dict[str, Any] = {"crop": "random", "flip": True}
+RANDOM: dict[str, Any] = {"preprocess": "resize_and_random_crop", "flip": True}
 
 
 def epoch(data: ImageFolderDataModule, number: int = 0) -> tuple[Tensor, Tensor]:
     """All training images and labels, in the order of an epoch."""
     loader = data.train_dataloader()
-    loader.order.set_epoch(number)
+    loader.sampler.set_epoch(number)
     pixels, labels = zip(*loader, strict=True)
     return torch.cat(pixels), torch.cat(labels)
 
 
-# Where the files lie
+# Class folders
 
 
 def test_classes_are_the_folders_with_images_by_name(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_labels_are_the_classes_places(root: str) -> None:
     assert (data.class_names, data.num_classes) == (("cats", "dogs"), 2)
     assert data.image_shape == (3, 16, 16)
     middles = {
-        cut(read_image(path, 16, 3), 16).tobytes(): label
+        crop(read_resized(path, (16, 16), 3), (16, 16)).tobytes(): label
         for label, paths in enumerate(data.files.values())
         for path in paths
     }
@@ -93,22 +93,36 @@ def test_a_flat_folder_is_one_class(root: str) -> None:
     assert not epoch(data)[1].any()
 
 
-# Squares
+# Crops
 
 
-def test_a_square_is_any_of_those_that_there_are() -> None:
+def test_crops_are_numbered_from_the_top_left() -> None:
     image = np.arange(2 * 3 * 5, dtype=np.uint8).reshape(2, 3, 5)
     for turned, axis in ((image, 2), (image.transpose(0, 2, 1), 1)):
-        squares = {cut(turned, 3, number).tobytes() for number in range(30)}
+        squares = {crop(turned, (3, 3), number).tobytes() for number in range(30)}
         assert squares == {turned.take(range(k, k + 3), axis).tobytes() for k in range(3)}
-        assert (cut(turned, 3) == turned.take(range(1, 4), axis)).all()
+        assert (crop(turned, (3, 3)) == turned.take(range(1, 4), axis)).all()
+
+
+@pytest.mark.parametrize("size", [(16, 24), (24, 16)])
+def test_crops_may_be_rectangles(size: tuple[int, int], root: str) -> None:
+    center, random = module(root, image_size=size), module(root, image_size=size, **RANDOM)
+    assert center.image_shape == random.image_shape == (3, *size)
+    expected = {
+        crop(read_resized(path, size, 3), size).tobytes()
+        for paths in center.files.values()
+        for path in paths
+    }
+    assert {x.numpy().tobytes() for x in epoch(center)[0]} <= expected
+    assert epoch(random)[0].shape == (40, 3, *size)
+    assert not torch.equal(epoch(center)[0], epoch(random)[0])
 
 
 def test_random_crops_and_flips_are_uniform(tmp_path: Path) -> None:
     ramp = np.arange(19, dtype=np.uint8)[None].repeat(16, 0)  # four squares, and their mirrors
     Image.fromarray(ramp).save(tmp_path / "a.png")
     data = module(tmp_path, batch_size=1, val_split=0, channels=1, **RANDOM)
-    order, counts = data.train_dataloader().order, Counter[tuple[int, ...]]()
+    order, counts = data.train_dataloader().sampler, Counter[tuple[int, ...]]()
     for k in range(2000):
         order.set_epoch(k)
         pixels, _ = data.train_set[next(iter(order))]
@@ -150,7 +164,7 @@ def test_the_seed_and_the_epoch_decide_alone(key: str, root: str) -> None:
     torch.manual_seed(5)  # the global random state has no say ...
     before = torch.get_rng_state()
     same = module(root, **RANDOM, **SAME[key])
-    same.train_set[next(iter(same.train_dataloader().order))]
+    same.train_set[next(iter(same.train_dataloader().sampler))]
     assert torch.equal(torch.get_rng_state(), before)  # ... and is left alone
     assert torch.equal(epoch(same, 3)[0], expected)
 
@@ -218,8 +232,15 @@ def test_one_command_trains_on_a_folder(root: str, capsys: Any) -> None:
 
 
 @pytest.mark.usefixtures("in_an_empty_folder")
+def test_one_command_trains_on_rectangles(root: str, capsys: Any) -> None:
+    small = ["--model", "VAE", "--model.architecture", "mlp", "--model.hidden_dims", "[8]"]
+    flags = ["--data.image_size", "[16, 24]", "--trainer.fast_dev_run", "1"]
+    assert main([*FIT, root, *small, *flags]) == 0
+
+
+@pytest.mark.usefixtures("in_an_empty_folder")
 def test_a_resumed_run_ends_as_the_unbroken_one(root: str, capsys: Any) -> None:
-    run = [*FIT, root, "--data.crop", "random", "--data.flip", "true"]
+    run = [*FIT, root, "--data.preprocess", "resize_and_random_crop", "--data.flip", "true"]
     run += ["--model", "GAN", "--model.generator_hidden_dims", "[8]", "--trainer.max_epochs", "3"]
     run += ["--model.discriminator_hidden_dims", "[8]", "--checkpoint.every_n_train_steps", "4"]
     assert main([*run, "--trainer.default_root_dir", "unbroken"]) == 0

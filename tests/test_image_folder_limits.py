@@ -1,4 +1,4 @@
-"""Laws of an image folder's limits: what memory holds, and how mistakes are named."""
+"""Limits of image folders: memory, and error messages."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ def test_images_are_kept_if_they_fit(tmp_path: Path) -> None:
     assert isinstance(module(tmp_path, cache_mib=1, **size).train_set.crops.source, CachedImages)
     write_one(tmp_path / "11.png")
     with pytest.warns(
-        UserWarning, match=r"12 images take more than cache_mib=1 MiB.*--data.cache_mib"
+        UserWarning, match=r"12 images do not fit in cache_mib=1 MiB.*--data.cache_mib"
     ):
         assert isinstance(module(tmp_path, cache_mib=1, **size).train_set.crops.source, FileImages)
 
@@ -34,7 +34,7 @@ def test_a_file_that_vanishes_during_training_is_named(tmp_path: Path) -> None:
         epoch(data)
 
 
-# Mistakes
+# Errors
 
 
 def damage(folder: Path, n: int = 8) -> Path:
@@ -52,14 +52,14 @@ def damage(folder: Path, n: int = 8) -> Path:
 def test_unreadable_files_are_named(memory: int, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"2 of 10 files cannot be read") as error:
         module(damage(tmp_path), cache_mib=memory)
-    for part in ("cut.jpg: image file is truncated", "text.png: ", "--data.on_error true"):
+    for part in ("cut.jpg: image file is truncated", "text.png: ", "--data.on_error skip"):
         assert part in str(error.value)
 
 
 @pytest.mark.parametrize("memory", [0, 100])
 def test_unreadable_files_are_left_out_by_flag(memory: int, tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match=r"2 of 10 files .* left out:\n.*cut.jpg(?s:.*)text.png"):
-        data = module(damage(tmp_path), cache_mib=memory, on_error=True, val_split=0)
+    with pytest.warns(UserWarning, match=r"2 of 10 files .* skipped:\n.*cut.jpg(?s:.*)text.png"):
+        data = module(damage(tmp_path), cache_mib=memory, on_error="skip", val_split=0)
     (tmp_path / "cut.jpg").unlink()
     (tmp_path / "text.png").unlink()
     good = module(tmp_path, val_split=0)
@@ -76,11 +76,14 @@ def test_an_error_lists_ten_files_at_most(tmp_path: Path) -> None:
 
 
 FOLDERS = {
-    "missing": ([], "is .*none', but there is no such folder"),
-    "empty": ([""], "nothing in it is an image by its name"),
-    "empty classes": (["a", "b"], "nothing in it is an image by its name"),
-    "other files": (["a/b.txt"], "nothing in it is an image by its name"),
-    "both layouts": (["a/b.png", "c.png"], "c.png, beside folders of images, such as a: move"),
+    "missing": ([], "is .*none', which is not a folder"),
+    "empty": ([""], "contains no images"),
+    "empty classes": (["a", "b"], "contains no images"),
+    "other files": (["a/b.txt"], "contains no images"),
+    "both layouts": (
+        ["a/b.png", "c.png"],
+        "both images, such as c.png, and folders of images, such as a; move",
+    ),
 }
 
 
@@ -100,7 +103,14 @@ def test_a_folder_without_images_is_named(key: str, tmp_path: Path) -> None:
     "wrong",
     [
         *({"batch_size": 0}, {"batch_size": 46}, {"image_size": 0}, {"val_split": 43}),
-        *({"channels": 2}, {"crop": "left"}, {"cache_mib": -1}, {"val_split": -0.1}),
+        *(
+            {"channels": 2},
+            {"preprocess": "left"},
+            {"on_error": "warn"},
+            {"image_size": (16, 0)},
+            {"cache_mib": -1},
+            {"val_split": -0.1},
+        ),
     ],
     ids=str,
 )

@@ -1,4 +1,4 @@
-"""Laws of the data whose modes are known: the density is the density, the modes are the modes."""
+"""Data with known modes: densities, nearest modes and stacked digits."""
 
 from math import exp, pi, sin
 from typing import Any
@@ -170,12 +170,12 @@ def stacked(**kwargs: Any) -> StackedMNISTDataModule:
     return data
 
 
-def test_channels_are_the_digits_that_the_label_says() -> None:
+def test_channels_are_the_digits_of_the_label() -> None:
     data = stacked()
     x, labels = data.train_set[torch.arange(50)]
     assert (x.dtype, x.shape) == (torch.uint8, (50, *data.image_shape))
     digits = data.digits.train_set
-    for i, chosen in enumerate(data.train_set.chosen[:50]):
+    for i, chosen in enumerate(data.train_set.indices[:50]):
         a, b, c = digits.labels[chosen].tolist()
         assert labels[i] == 100 * a + 10 * b + c
         assert torch.equal(x[i], digits.pixels[chosen].squeeze(1))
@@ -204,7 +204,7 @@ def test_only_indices_are_held() -> None:
         (data.test_set, data.digits.test_set),
     ):
         assert own.images is digits
-        assert own.chosen.max() < len(digits)
+        assert own.indices.max() < len(digits)
     assert [len(p) for p in (data.train_set, data.val_set, data.test_set)] == [
         128_000,
         12_800,
@@ -216,8 +216,8 @@ def test_triples_follow_from_the_seed() -> None:
     def first(**kwargs: Any) -> Tensor:
         return next(iter(stacked(**kwargs).train_dataloader()))[0]
 
-    assert torch.equal(stacked().train_set.chosen, stacked().train_set.chosen)
-    assert not torch.equal(stacked().train_set.chosen, stacked(seed=1).train_set.chosen)
+    assert torch.equal(stacked().train_set.indices, stacked().train_set.indices)
+    assert not torch.equal(stacked().train_set.indices, stacked(seed=1).train_set.indices)
     assert torch.equal(first(), first(num_workers=1))
 
 

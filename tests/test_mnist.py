@@ -1,4 +1,4 @@
-"""Laws of the digits: what is held out stays out, and a batch costs one indexing operation."""
+"""MNIST: disjoint splits, a reproducible order, one indexing operation per batch."""
 
 import gzip
 import hashlib
@@ -78,7 +78,7 @@ def test_every_epoch_has_its_own_order() -> None:
     loader = bundled().train_dataloader()
     orders = []
     for epoch in (0, 1, 1):
-        loader.order.set_epoch(epoch)
+        loader.sampler.set_epoch(epoch)
         orders.append(torch.cat([pixels for pixels, _ in loader]))
     assert not torch.equal(orders[0], orders[1])
     assert torch.equal(orders[1], orders[2])
@@ -202,7 +202,7 @@ def test_the_full_set_is_downloaded_once(mirror: str, monkeypatch: Any) -> None:
     assert torch.equal(full(mirror).train_set.pixels, data.train_set.pixels)
 
 
-def test_a_failed_download_says_what_works_offline(mirror: str, monkeypatch: Any) -> None:
+def test_a_failed_download_suggests_the_bundled_digits(mirror: str, monkeypatch: Any) -> None:
     monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/"])
     with pytest.raises(DataError, match=r"refused(?s:.*)--data.subset 12k") as error:
         full(mirror)

@@ -1,4 +1,4 @@
-"""Laws of tiles, and of the pictures that are written."""
+"""Tiled translation, and written images."""
 
 from pathlib import Path
 from typing import Any
@@ -113,7 +113,7 @@ def test_what_is_written_is_read_again(
             if dtype == np.float32
             else random.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
         )
-        if suffix == ".png" and channels in (2, 7):  # two would be a grey and its opacity
+        if suffix == ".png" and channels in (2, 7):  # two channels would be grayscale with alpha
             with pytest.raises(DataError, match=rf"a.png cannot hold {channels} channels"):
                 write_image(pixels, path)
             continue
@@ -127,8 +127,8 @@ def test_what_is_written_is_read_again(
             assert np.array_equal(read, pixels)
 
 
-def test_deep_pictures_are_what_others_read() -> None:
-    """PIL's own decoder, and its checks of lengths and sums, on colours of 16 bits."""
+def test_deep_images_are_read_by_pil() -> None:
+    """PIL's own decoder, and its checks of lengths and sums, on colors of 16 bits."""
     pixels = np.arange(3 * 4 * 5, dtype=np.uint16).reshape(3, 4, 5) * 1000
     write_image(pixels, Path("a.png"))
     with Image.open("a.png") as image:

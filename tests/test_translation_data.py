@@ -1,4 +1,4 @@
-"""Laws of data in two domains: pairs stay aligned, and chance follows from the seed."""
+"""Data of two domains: pairs stay aligned, and the seed determines what is random."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from tests.two_domains import (  # noqa: F401 -- fixtures
     write_pair,
 )
 
-# Where the pictures lie
+# Layouts
 
 
 @pytest.mark.parametrize("key", LAYOUTS)
@@ -54,7 +54,7 @@ def test_plain_folders_of_a_and_b_are_training_pictures(module: str, tmp_path: P
     assert data.val_set is data.test_set
 
 
-def test_validation_pictures_are_the_next_best(tmp_path: Path) -> None:
+def test_validation_images_without_a_folder(tmp_path: Path) -> None:
     def sizes(**kwargs: Any) -> tuple[int, ...]:
         data = unpaired(tmp_path, **kwargs)
         return tuple(len(getattr(data, f"{part}_set")) for part in ("train", "val", "test"))
@@ -99,7 +99,7 @@ def test_crops_and_flips_are_uniform_in_both_directions(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
     (tmp_path / "a.tif").rename(tmp_path / "train" / "a.tif")
     data = paired(tmp_path, preprocess="crop", batch_size=1, val_split=0)
-    order, counts = data.train_dataloader().order, Counter[tuple[int, ...]]()
+    order, counts = data.train_dataloader().sampler, Counter[tuple[int, ...]]()
     for k in range(1200):
         order.set_epoch(k)
         batch = data.train_set[next(iter(order))]
@@ -118,7 +118,7 @@ def test_flips_come_from_a_flag_of_their_own(make: Callable[..., Any]) -> None:
 
 
 def test_domains_are_cropped_and_flipped_apart(domains: Path) -> None:
-    for number in range(5):  # the same pictures on both sides
+    for number in range(5):  # the same images on both sides
         for side in "AB":
             write(picture(number), domains / "same" / side / f"{number}.png")
     a, b = epoch(unpaired(domains / "same", serial=True, val_split=0, preprocess="crop"))
@@ -131,7 +131,7 @@ def test_the_seed_and_the_epoch_decide_alone(key: str, make: Callable[..., Any])
     torch.manual_seed(5)  # the global random state has no say ...
     before = torch.get_rng_state()
     same = make(**SAME[key])
-    same.train_set[next(iter(same.train_dataloader().order))]
+    same.train_set[next(iter(same.train_dataloader().sampler))]
     assert torch.equal(torch.get_rng_state(), before)  # ... and is left alone
     assert torch.equal(epoch(same, 3), expected)
 

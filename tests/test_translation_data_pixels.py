@@ -1,4 +1,4 @@
-"""Laws of pictures in two domains: resizing is PIL's, and depth and channels stay."""
+"""Images of two domains: resizing is PIL's, and bit depth and channels are kept."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from lightning_gen import PairedImageDataModule
+from lightning_gen.datamodules.crops import crop
 from lightning_gen.errors import ArgumentError, DataError
 from lightning_gen.images.resizing import Resizing, resize
 from tests.conftest import picture
@@ -35,11 +36,35 @@ def test_evaluation_is_pil_s_bicubic_in_order(make: Callable[..., Any]) -> None:
                 assert (batch[side][0].permute(1, 2, 0).numpy() == expected).all()
 
 
+def test_sizes_may_be_rectangles(make: Callable[..., Any]) -> None:
+    data = make(image_size=(12, 18), load_size=(14, 21), batch_size=1)
+    assert data.image_shape == (3, 12, 18)
+    paths = data.parts["val"][0]
+    for batch, path in zip(data.val_dataloader(), paths, strict=False):
+        image = Image.open(path)
+        if isinstance(data, PairedImageDataModule):
+            image = image.crop((0, 0, image.width // 2, image.height))
+        expected = np.asarray(image.resize((18, 12), Image.Resampling.BICUBIC))
+        assert (batch["A"][0].permute(1, 2, 0).numpy() == expected).all()
+        assert batch["B"].shape == (1, 3, 12, 18)
+    # in training, a crop of the image in load_size
+    x = data.train_set[next(iter(data.train_dataloader().sampler))]["A"][0].numpy()
+    images = data.train_set.crops if isinstance(data, PairedImageDataModule) else data.train_set.a
+    crops = {
+        crop(image, (12, 18), number)[..., ::step].tobytes()
+        for image, *_ in images.source.records(torch.arange(len(images)))
+        for number in range(3 * 4)
+        for step in (1, -1)
+        if image.shape == (3, 14, 21)
+    }
+    assert x.tobytes() in crops
+
+
 @pytest.mark.parametrize("size", [(286, 286), (16, 40), (300, 7)])
 def test_resizing_is_pil_s_at_any_depth(size: tuple[int, int]) -> None:
-    colours = np.random.default_rng(0).integers(90, 166, (40, 30, 3), dtype=np.uint8)
-    expected = np.asarray(Image.fromarray(colours).resize(size, Image.Resampling.BICUBIC))
-    pixels = colours.transpose(2, 0, 1)
+    colors = np.random.default_rng(0).integers(90, 166, (40, 30, 3), dtype=np.uint8)
+    expected = np.asarray(Image.fromarray(colors).resize(size, Image.Resampling.BICUBIC))
+    pixels = colors.transpose(2, 0, 1)
     assert (resize(pixels, *size[::-1]).transpose(1, 2, 0) == expected).all()
     deep = resize(pixels.astype(np.uint16) * 257, *size[::-1])
     floats = resize((pixels / 127.5 - 1).astype(np.float32), *size[::-1])
@@ -72,25 +97,40 @@ RESIZED: dict[
 @pytest.mark.parametrize("key", RESIZED)
 def test_modes_give_the_reference_s_sizes(key: Any) -> None:
     before, after = RESIZED[key]
-    resizing = Resizing(key[0], load_size=20, image_size=16)
+    resizing = Resizing(key[0], load_size=(20, 20), image_size=(16, 16))
     assert resizing(np.zeros((3, *before), np.uint8), "a.png").shape == (3, *after)
-    assert resizing.crop == (16 if "crop" in key[0] else None)
+    assert resizing.crop == ((16, 16) if "crop" in key[0] else None)
 
 
-def test_pictures_of_several_sizes_come_one_by_one(root: Path) -> None:
+def test_rectangles_have_a_width_and_a_least_height() -> None:
+    zeros = np.zeros((3, 30, 60), np.uint8)
+    for mode, shape in (
+        ("resize_and_crop", (3, 20, 24)),
+        ("scale_width", (3, 16, 24)),
+        ("scale_width_and_crop", (3, 16, 24)),
+        ("crop", (3, 30, 60)),
+        ("none", (3, 32, 60)),
+    ):
+        assert Resizing(mode, (20, 24), (16, 18))(zeros, "a.png").shape == shape
+
+
+def test_images_of_several_sizes_need_a_batch_size_of_1(root: Path) -> None:
     data = paired(root, preprocess="none", batch_size=1)
     assert {tuple(batch["A"].shape) for batch in data.train_dataloader()} == {
         (1, 3, 20, 24),
         (1, 3, 32, 16),
     }
-    with pytest.raises(ArgumentError, match=r"batch_size must be 1 .*none .*00\.png.* and .*01"):
+    with pytest.raises(ArgumentError, match=r"batch_size must be 1 .*none, .*00\.png.* and .*01"):
         paired(root, preprocess="none", batch_size=2)
 
 
 def test_load_size_keeps_the_reference_s_proportion(root: Path) -> None:
     for size, load_size in ((256, 286), (128, 143), (64, 72)):
         data = PairedImageDataModule(str(root), image_size=size)
-        assert (data.training.load_size, data.evaluation.load_size) == (load_size, size)
+        assert data.training.load_size == (load_size, load_size)
+        assert data.evaluation.load_size == (size, size)
+    data = PairedImageDataModule(str(root), image_size=(256, 512))
+    assert data.training.load_size == (286, 572)
 
 
 # Depth and channels
@@ -127,13 +167,13 @@ def test_pairs_of_7_channels_keep_range_and_channels(tmp_path: Path) -> None:
     assert x["A"].min() < -0.99 < 0.99 < x["A"].max() <= 1
 
 
-def test_the_first_picture_says_how_many_channels_there_are(domains: Path, tmp_path: Path) -> None:
+def test_the_first_image_determines_the_channels(domains: Path, tmp_path: Path) -> None:
     for side in ("trainA", "trainB"):
         (tmp_path / side).symlink_to(domains / side)
     (tmp_path / "testA").mkdir()
-    write(picture(0).convert("L"), tmp_path / "testA" / "grey.png")
+    write(picture(0).convert("L"), tmp_path / "testA" / "gray.png")
     write(picture(0), tmp_path / "testB" / "a.png")
-    with pytest.raises(DataError, match=r"grey\.png: it has 1 .*, but .* has 3: .*channels_a"):
+    with pytest.raises(DataError, match=r"gray\.png: it has 1 .*, but .* has 3; .*channels_a"):
         unpaired(tmp_path)
     data = unpaired(tmp_path, channels_a=3)
     assert data.test_set[0]["A"].shape == (3, 16, 16)

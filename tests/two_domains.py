@@ -1,4 +1,4 @@
-"""Pictures in two domains and their data modules, for the test files that share them."""
+"""Images of two domains and their data modules, shared by test files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ Data = PairedImageDataModule | UnpairedImageDataModule
 
 
 def both(number: int, size: tuple[int, int] = (24, 20)) -> tuple[Image.Image, Image.Image]:
-    """A picture, and its inverse."""
+    """An image, and its inverse."""
     a = picture(number, size)
     return a, Image.fromarray(255 - np.asarray(a))
 
@@ -28,7 +28,7 @@ def write(image: Image.Image, path: Path) -> None:
 
 
 def write_pair(number: int, path: Path, size: tuple[int, int] = (24, 20)) -> None:
-    """A|B in one picture."""
+    """Write A|B in one image."""
     write(Image.fromarray(np.concatenate([np.asarray(x) for x in both(number, size)], 1)), path)
 
 
@@ -46,7 +46,7 @@ def _root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", name="domains")
 def _domains(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """9 training pictures of A, 5 of B, and 2 and 3 for the test."""
+    """9 training images of A, 5 of B, and 2 and 3 for the test."""
     folder, number = tmp_path_factory.mktemp("domains"), 0
     for split, n in (("trainA", 9), ("trainB", 5), ("testA", 2), ("testB", 3)):
         for _ in range(n):
@@ -75,7 +75,7 @@ MODULES: dict[str, Callable[..., Any]] = {"paired": paired, "unpaired": unpaired
 
 @pytest.fixture(params=MODULES, name="make")
 def _make(request: Any, root: Path, domains: Path) -> Callable[..., Any]:
-    """Either module on its pictures."""
+    """Either module with its images."""
     folder = root if request.param == "paired" else domains
     return lambda **kwargs: MODULES[request.param](folder, **{"batch_size": 2} | kwargs)
 
@@ -83,7 +83,7 @@ def _make(request: Any, root: Path, domains: Path) -> Callable[..., Any]:
 def epoch(data: Any, number: int = 0) -> Tensor:
     """A and B of all training batches, (2, n, c, h, w), in the order of an epoch."""
     loader = data.train_dataloader()
-    loader.order.set_epoch(number)
+    loader.sampler.set_epoch(number)
     batches = list(loader)
     return torch.stack([torch.cat([batch[domain] for batch in batches]) for domain in "AB"])
 

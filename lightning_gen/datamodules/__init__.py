@@ -1,4 +1,4 @@
-"""Data modules; importing this package makes each known to `--data` by its name."""
+"""Data modules, available to `--data` by name."""
 
 from lightning_gen.datamodules.digit_pairs import DigitPairsDataModule
 from lightning_gen.datamodules.gaussian_mixture import GaussianMixtureDataModule

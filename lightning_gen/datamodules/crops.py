@@ -1,4 +1,4 @@
-"""Squares cut out of images of any shape."""
+"""Crops of images of any size, random or in the center."""
 
 from itertools import repeat
 
@@ -8,60 +8,66 @@ from torch import Tensor
 
 from lightning_gen.datamodules.base import BatchedImages, LabelledBatch
 from lightning_gen.datamodules.image_cache import CachedImages, FileImages, Record
-from lightning_gen.datamodules.image_files import read_image
 from lightning_gen.images.decoding import Pixels
+from lightning_gen.images.resizing import Size
 
 
 class Crops:
-    """A square of each image: the one in the middle, or any, said by a random number.
+    """One crop of each image: in the center, or determined by a random number.
 
-    That number comes from the index of a training's epoch, below the image's place. What square is
-    cut and whether it is flipped follow from the seed and the epoch, whatever the workers and
-    stops; the images of one record are cut and flipped alike.
+    The random numbers are part of the index of a training epoch, below the indices of the images:
+    crops and flips depend only on the seed and the epoch, not on workers or interruptions. The
+    images of a record are cropped and flipped alike.
 
     Args:
-        source: of the images.
-        places: (n,) int64, which of the source's records these are.
-        size: of the squares; None leaves the images as they are.
-        flip: whether random numbers flip half of the squares, left to right.
+        source: records of images.
+        indices: (n,) int64, indices of the records to crop.
+        size: height and width of the crops; None does not crop.
+        flip: if True, flip half of the randomly cropped images horizontally.
     """
 
     def __init__(
         self,
         source: FileImages | CachedImages,
-        places: Tensor,
-        size: int | None,
+        indices: Tensor,
+        size: Size | None,
         flip: bool = False,
     ) -> None:
-        self.source, self.places, self.size, self.flip = source, places, size, flip
+        self.source, self.indices, self.size, self.flip = source, indices, size, flip
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.indices)
 
-    def take(self, index: Tensor) -> list[Tensor]:
-        """The images at these places (b,), or with random numbers (2, b), for each of a record."""
-        places, *numbers = torch.atleast_2d(index)
+    def take(self, index: int | Tensor) -> list[Tensor]:
+        """Return the images of a record, or a batch of each.
+
+        Args:
+            index: index of a record, or indices (b,), or (2, b) with random numbers below.
+        """
+        if isinstance(index, int):
+            return [batch[0] for batch in self.take(torch.tensor([index]))]
+        indices, *numbers = torch.atleast_2d(index)
         drawn = numbers[0].tolist() if numbers else repeat(None)
-        records = map(self._cut, self.source.records(self.places[places]), drawn)
+        records = map(self._crop, self.source.records(self.indices[indices]), drawn)
         return [torch.from_numpy(np.stack(images)) for images in zip(*records, strict=True)]
 
-    def _cut(self, record: Record, number: int | None) -> Record:
+    def _crop(self, record: Record, number: int | None) -> Record:
         if number is None:
-            return tuple(cut(image, self.size) for image in record)
-        squares = (cut(image, self.size, number // 2) for image in record)
-        return tuple(x[..., ::-1] if self.flip and number % 2 else x for x in squares)
+            return tuple(crop(image, self.size) for image in record)
+        crops = (crop(image, self.size, number // 2) for image in record)
+        return tuple(x[..., ::-1] if self.flip and number % 2 else x for x in crops)
 
 
-def numbered(places: Tensor, generator: torch.Generator) -> Tensor:
-    """Places (n,), and a random number below each, (2, n)."""
-    return torch.stack([places, torch.randint(2**62, places.shape, generator=generator)])
+def add_random_numbers(indices: Tensor, generator: torch.Generator) -> Tensor:
+    """Stack indices (n,) and a random number for each of them, (2, n)."""
+    return torch.stack([indices, torch.randint(2**62, indices.shape, generator=generator)])
 
 
-class Squares(BatchedImages):
-    """Squares and their labels.
+class CroppedImages(BatchedImages):
+    """Data set of crops and labels.
 
     Args:
-        crops: the squares.
+        crops: the crops.
         labels: (n,) int64.
     """
 
@@ -72,44 +78,31 @@ class Squares(BatchedImages):
         return len(self.crops)
 
     def __getitem__(self, index: int | Tensor) -> LabelledBatch:
-        if isinstance(index, int):
-            pixels, labels = self[torch.tensor([index])]
-            return pixels[0], labels[0]
         (pixels,) = self.crops.take(index)
-        return pixels, self.labels[torch.atleast_2d(index)[0]]
+        return pixels, self.labels[index if isinstance(index, int) else torch.atleast_2d(index)[0]]
 
     def shuffled(self, generator: torch.Generator) -> Tensor:
-        """Places, and a random number below each, (2, n)."""
-        return numbered(super().shuffled(generator), generator)
+        """Return shuffled indices and random numbers, (2, n)."""
+        return add_random_numbers(super().shuffled(generator), generator)
 
 
-def cut(image: Pixels, size: int | None, number: int | None = None) -> Pixels:
-    """A square of an image (c, h, w) whose sides are at least `size`, as a view.
+def crop(image: Pixels, size: Size | None, number: int | None = None) -> Pixels:
+    """Crop an image (c, h, w) that is at least as large as the crop; return a view.
 
     Args:
-        image: to be cut.
-        size: of the square; None leaves the image as it is.
-        number: from 0 on; modulo the squares that there are, it says which to take, from the top
-            left. Without it, the one in the middle is taken.
+        image: image to crop.
+        size: height and width of the crop; None does not crop.
+        number: number of the crop, counted from the top left, modulo the number of crops; by
+            default the crop in the center.
     """
     if size is None:
         return image
     starts = []
-    for room in (side - size for side in image.shape[1:]):
+    for length, side in zip(image.shape[1:], size, strict=True):
         if number is None:
-            starts.append(room // 2)
+            starts.append((length - side) // 2)
         else:
-            number, start = divmod(number, room + 1)
+            number, start = divmod(number, length - side + 1)
             starts.append(start)
-    top, left = starts
-    return image[:, top : top + size, left : left + size]
-
-
-def read_whole(path: str, size: int, channels: int) -> Record:
-    """`read_image` as a record."""
-    return (read_image(path, size, channels),)
-
-
-def read_square(path: str, size: int, channels: int) -> Record:
-    """The same, but only the square in the middle, (channels, size, size)."""
-    return (np.ascontiguousarray(cut(read_image(path, size, channels), size)),)
+    (top, left), (height, width) = starts, size
+    return image[:, top : top + height, left : left + width]

@@ -1,4 +1,4 @@
-"""Digits and what they shall become: pairs whose truth is known, made of the bundled digits."""
+"""Pairs of images with known translations, made from the bundled MNIST digits."""
 
 from typing import Literal
 
@@ -10,8 +10,9 @@ from lightning_gen.datamodules.base import BatchedImages, TensorDataModule, Tens
 from lightning_gen.datamodules.domains import Domains
 from lightning_gen.datamodules.mnist import MNISTDataModule
 from lightning_gen.errors import require_at_least, require_one_of
+from lightning_gen.images.resizing import to_size
 
-COLOURS = torch.tensor(  # of the ten digits: matplotlib's tab10
+COLORS = torch.tensor(  # of the ten digits: matplotlib's tab10
     [
         *((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189)),
         *((140, 86, 75), (227, 119, 194), (127, 127, 127), (188, 189, 34), (23, 190, 207)),
@@ -21,11 +22,11 @@ PAPER, LINES, INK = ([x / 255 for x in c] for c in ((244, 236, 216), (176, 196, 
 
 
 class DigitPairs(BatchedImages):
-    """Images of A and B in memory, place by place.
+    """Pairs of images in memory.
 
     Args:
-        a: (n, c, h, w) uint8.
-        b: the same of B.
+        a: images of A, (n, c, h, w) uint8.
+        b: images of B.
     """
 
     def __init__(self, a: Tensor, b: Tensor) -> None:
@@ -39,19 +40,22 @@ class DigitPairs(BatchedImages):
 
 
 class DigitPairsDataModule(TensorDataModule):
-    """Digits to translate, whose true translations are known; no download.
+    """Digits in two domains with known translations; no download.
 
-    Batches are {"A": x, "B": y}, images in colours. Validation and test have pairs.
+    Batches are {"A": x, "B": y}, images in color. Validation and test images are paired.
 
     Args:
-        kind: "colour", from outlines to digits that each have their colour; "ink", from plain
-            digits to ink on ruled paper.
-        paired: whether a training batch holds pairs; otherwise its images of A and B are made of
-            different digits.
-        batch_size: images of each domain per batch and process.
-        image_size: height and width, at least 28.
-        seed: of the split and of the order of the training images.
-        num_workers: loader processes; 0 is fastest, since the images are in memory.
+        kind: "color", from outlines to digits in a color for each class; "ink", from plain digits
+            to ink on ruled paper.
+        paired: if True, training batches contain pairs; otherwise A and B show different digits.
+        batch_size: number of images of each domain per batch and process.
+        image_size: height and width, each at least 28; an int is both.
+        seed: seed of the split and of the order of the training images.
+        num_workers: number of loader processes; 0 is fastest, since the images are in memory.
+
+    Attributes:
+        image_shape: (3, height, width).
+        target_channels: 3.
 
     Raises:
         ArgumentError: an argument is out of its range.
@@ -61,23 +65,23 @@ class DigitPairsDataModule(TensorDataModule):
 
     def __init__(
         self,
-        kind: Literal["colour", "ink"] = "colour",
+        kind: Literal["color", "ink"] = "color",
         paired: bool = True,
         batch_size: int = 16,
-        image_size: int = 32,
+        image_size: int | tuple[int, int] = 32,
         seed: int = 0,
         num_workers: int = 0,
     ) -> None:
         super().__init__(batch_size, num_workers, seed)
-        require_one_of(("colour", "ink"), kind=kind)
-        require_at_least(28, image_size=image_size)
-        self.draw = in_colour if kind == "colour" else in_ink
-        self.paired, self.image_shape = paired, (3, image_size, image_size)
+        require_one_of(("color", "ink"), kind=kind)
+        require_at_least(28, image_size=min(to_size(image_size)))
+        self.draw = draw_in_color if kind == "color" else draw_in_ink
+        self.paired, self.image_shape = paired, (3, *to_size(image_size))
         self.digits = MNISTDataModule("12k", batch_size=1, image_size=32, seed=seed)
         self.save_hyperparameters()
 
     def setup(self, stage: str) -> None:
-        """Draw the pairs, the same ones at every call."""
+        """Draw the pairs, the same at every call."""
         self.digits.setup(stage)
         self.train_set, self.val_set, self.test_set = (
             self._pairs(digits)
@@ -93,26 +97,26 @@ class DigitPairsDataModule(TensorDataModule):
         return DigitPairs(*(x.mul(255).round().byte() for x in self.draw(p, digits.labels)))
 
 
-def in_colour(p: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Black outlines on white, and the digits filled with their colours.
+def draw_in_color(p: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Draw black outlines on white, and digits filled with the colors of their classes.
 
     Args:
-        p: (n, 1, h, w), how much of a pixel the digit covers, in [0, 1].
+        p: (n, 1, h, w), coverage of each pixel by the digit, in [0, 1].
         labels: (n,).
 
     Returns:
-        Two sets of images (n, 3, h, w) in [0, 1].
+        Images of A and of B, (n, 3, h, w) in [0, 1].
     """
     outline = max_pool2d(p, 3, 1, 1) - p
-    colours = (COLOURS[labels] / 255)[..., None, None]
-    return (1 - outline).expand(-1, 3, -1, -1), torch.lerp(torch.ones_like(colours), colours, p)
+    colors = (COLORS[labels] / 255)[..., None, None]
+    return (1 - outline).expand(-1, 3, -1, -1), torch.lerp(torch.ones_like(colors), colors, p)
 
 
-def in_ink(p: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """White digits on black, and the same in ink, which bleeds, on ruled paper; see `in_colour`."""
+def draw_in_ink(p: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Draw white digits on black, and digits in bleeding ink on ruled paper."""
     paper = torch.tensor(PAPER)[:, None, None].repeat(1, *p.shape[2:])
-    fibres = torch.rand(p.shape[2:], generator=torch.Generator().manual_seed(0))
-    paper -= 0.06 * avg_pool2d(fibres[None], 3, 1, 1)
+    fibers = torch.rand(p.shape[2:], generator=torch.Generator().manual_seed(0))
+    paper -= 0.06 * avg_pool2d(fibers[None], 3, 1, 1)
     paper[:, p.shape[2] // 8 :: p.shape[2] // 4] = torch.tensor(LINES)[:, None, None]
     ink = torch.tensor(INK)[:, None, None]
     bled = torch.maximum(p, 0.7 * avg_pool2d(p, 3, 1, 1))

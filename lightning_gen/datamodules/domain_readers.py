@@ -1,11 +1,11 @@
-"""Reading the pictures of two domains, which are alike within each."""
+"""Read the images of two domains, with one bit depth and number of channels in each."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lightning_gen.datamodules.image_cache import Record
+from lightning_gen.datamodules.image_cache import OnError, Record
 from lightning_gen.errors import DataError
 from lightning_gen.images.decoding import Pixels
 from lightning_gen.images.reading import read_image
@@ -14,86 +14,86 @@ from lightning_gen.images.resizing import Resizing
 
 @dataclass(frozen=True)
 class Domain:
-    """What the pictures of a domain have in common; the first one says it.
+    """Properties that all images of a domain share with the first image.
 
     Args:
-        flag: that says how many channels the pictures are read with.
-        asked: its value.
-        channels: of the first picture, once it is read.
-        dtype: likewise.
-        first: the first picture's path.
+        flag: name of the argument for the number of channels.
+        requested: value of this argument.
+        channels: number of channels of the first image, after conversion.
+        dtype: data type of its pixels.
+        first: path of the first image.
     """
 
     flag: str
-    asked: int | None
+    requested: int | None
     channels: int
     dtype: np.dtype[Any]
     first: str
 
     def read(self, path: str) -> Pixels:
-        """A picture of this domain.
+        """Read an image of this domain.
 
         Raises:
-            DataError: it cannot be read, or is not as the first one.
+            DataError: the image cannot be read or differs from the first one.
         """
-        pixels = read_image(path, self.asked)
+        pixels = read_image(path, self.requested)
         if len(pixels) != self.channels:
             raise DataError(
-                f"{path}: it has {len(pixels)} channels, but {self.first} has {self.channels}: "
-                f"--data.{self.flag} 1 makes all of them greys, and 3 colours"
+                f"{path}: it has {len(pixels)} channels, but {self.first} has {self.channels}; "
+                f"--data.{self.flag} 1 converts all to grayscale, and 3 to RGB"
             )
         if pixels.dtype != self.dtype:
             raise DataError(
                 f"{path}: its pixels are {pixels.dtype}, but those of {self.first} are "
-                f"{self.dtype}: a domain has one depth"
+                f"{self.dtype}; all images of a domain must have the same bit depth"
             )
         return pixels
 
 
-def find_domain(paths: list[str], flag: str, asked: int | None, skip: bool) -> Domain:
-    """What the first of these pictures says of all; the first that can be read, if any is skipped.
+def inspect_domain(paths: list[str], flag: str, requested: int | None, on_error: OnError) -> Domain:
+    """Determine the properties of a domain from its first image, or its first readable one.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: the image cannot be read.
     """
     for path in paths:
         try:
-            pixels = read_image(path, asked)
+            pixels = read_image(path, requested)
         except DataError:
-            if not skip:
+            if on_error == "raise":
                 raise
         else:
-            return Domain(flag, asked, len(pixels), pixels.dtype, path)
-    raise DataError(f"no picture beside {paths[0]} can be read")
+            return Domain(flag, requested, len(pixels), pixels.dtype, path)
+    raise DataError(f"{paths[0]} and the other images of its domain cannot be read")
 
 
 @dataclass(frozen=True)
 class PairedReader:
-    """Reads A and B, which lie side by side in one file, or in a file each."""
+    """Reader of pairs, side by side in one file or in two files."""
 
     a: Domain
     b: Domain
     resizing: Resizing
 
     def __call__(self, paths: tuple[str, str]) -> Record:
-        """The pair in these files, or in this one, if it is twice the same.
+        """Read the pair in these two files, or in one file if both paths are the same.
 
         Raises:
-            DataError: they hold none.
+            DataError: the files cannot be read or are not a pair.
         """
         first, second = paths
         a = self.a.read(first)
-        b = a if first == second and self.a.asked == self.b.asked else self.b.read(second)
+        b = a if first == second and self.a.requested == self.b.requested else self.b.read(second)
         if first == second:
-            half, odd = divmod(a.shape[2], 2)
-            if odd:
-                raise DataError(f"{first}: A|B is {a.shape[2]} pixels wide, which two cannot share")
-            a, b = a[..., :half], b[..., half:]
+            width = a.shape[2]
+            if width % 2:
+                raise DataError(f"{first}: A|B has an odd width ({width}) and cannot be halved")
+            a, b = a[..., : width // 2], b[..., width // 2 :]
         a, b = self.resizing(a, first), self.resizing(b, second)
         if a.shape[1:] != b.shape[1:]:
             (h, w), (k, v) = a.shape[1:], b.shape[1:]
             raise DataError(
-                f"{first}: it has {w} x {h} pixels, but its partner {second} {v} x {k}: "
+                f"{first}: the image is {w} x {h} pixels, but its partner {second} is {v} x {k}; "
                 "--data.preprocess resize_and_crop makes them equal"
             )
         return np.ascontiguousarray(a), np.ascontiguousarray(b)
@@ -101,11 +101,11 @@ class PairedReader:
 
 @dataclass(frozen=True)
 class SingleReader:
-    """Reads a picture of one domain."""
+    """Reader of images of one domain."""
 
     domain: Domain
     resizing: Resizing
 
     def __call__(self, path: str) -> Record:
-        """The picture in this file."""
+        """Read the image in this file."""
         return (np.ascontiguousarray(self.resizing(self.domain.read(path), path)),)

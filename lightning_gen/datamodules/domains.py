@@ -1,10 +1,10 @@
-"""Images of two domains A and B, in pairs or not."""
+"""Data sets of images of two domains A and B, paired or unpaired."""
 
 import torch
 from torch import Tensor
 
 from lightning_gen.datamodules.base import BatchedImages
-from lightning_gen.datamodules.crops import Crops, numbered
+from lightning_gen.datamodules.crops import Crops, add_random_numbers
 
 Domains = dict[str, Tensor]  # {"A": x, "B": y}
 
@@ -13,7 +13,7 @@ class Pairs(BatchedImages):
     """Pairs of images, cropped and flipped alike.
 
     Args:
-        crops: of records of A and B.
+        crops: crops of records of A and B.
     """
 
     def __init__(self, crops: Crops) -> None:
@@ -23,22 +23,20 @@ class Pairs(BatchedImages):
         return len(self.crops)
 
     def __getitem__(self, index: int | Tensor) -> Domains:
-        if isinstance(index, int):
-            return {domain: x[0] for domain, x in self[torch.tensor([index])].items()}
         return dict(zip("AB", self.crops.take(index), strict=True))
 
     def shuffled(self, generator: torch.Generator) -> Tensor:
-        """Places, and a random number below each, (2, n)."""
-        return numbered(super().shuffled(generator), generator)
+        """Return shuffled indices and random numbers, (2, n)."""
+        return add_random_numbers(super().shuffled(generator), generator)
 
 
 class Unpaired(BatchedImages):
-    """Images of A, each with any of B; as many as the larger domain has.
+    """Images of A, each with a random image of B; as many as the larger domain has.
 
     Args:
         a: crops of A.
         b: crops of B.
-        serial: whether training goes through both in order, instead of at random.
+        serial: if True, train on both domains in order instead of at random.
     """
 
     def __init__(self, a: Crops, b: Crops, serial: bool = False) -> None:
@@ -50,16 +48,16 @@ class Unpaired(BatchedImages):
     def __getitem__(self, index: int | Tensor) -> Domains:
         if isinstance(index, int):
             return {domain: x[0] for domain, x in self[torch.tensor([index])].items()}
-        index = self._both(index) if index.ndim == 1 else index
+        index = self._of_both(index) if index.ndim == 1 else index
         return {"A": self.a.take(index[0::2])[0], "B": self.b.take(index[1::2])[0]}
 
     def shuffled(self, generator: torch.Generator) -> Tensor:
-        """Places in A and in B, and a random number below each, (4, n)."""
+        """Return indices of A and of B, and random numbers for both, (4, n)."""
         order = torch.arange(len(self)) if self.serial else super().shuffled(generator)
-        places = self._both(order)
+        indices = self._of_both(order)
         if not self.serial:
-            places[1] = torch.randint(len(self.b), order.shape, generator=generator)
-        return numbered(places, generator).flatten(0, 1)
+            indices[1] = torch.randint(len(self.b), order.shape, generator=generator)
+        return add_random_numbers(indices, generator).flatten(0, 1)
 
-    def _both(self, places: Tensor) -> Tensor:
-        return torch.stack([places % len(self.a), places % len(self.b)])
+    def _of_both(self, indices: Tensor) -> Tensor:
+        return torch.stack([indices % len(self.a), indices % len(self.b)])

@@ -1,4 +1,4 @@
-"""Points from a mixture of Gaussians, the task on which mode collapse shows first."""
+"""Points from a mixture of Gaussians, a standard test for mode collapse."""
 
 import torch
 from torch import Tensor
@@ -10,27 +10,27 @@ from lightning_gen.types import Images
 
 
 class GaussianMixtureDataModule(TensorDataModule):
-    """Points of one or two dimensions whose exact density is known: ring, grid and others.
+    """Points in one or two dimensions with a known density: ring, grid and others.
 
-    A point is an image (d, 1, 1) in [-1, 1], and its label is the number of its mode. Lengths are
-    those of the literature, divided by a constant: a ring of radius 0.8 (1 in PacGAN, Lin et al.,
+    A point is an image (d, 1, 1) in [-1, 1]; its label is the index of its mode. The mixtures are
+    scaled versions of those in the literature: a ring of radius 0.8 (1 in PacGAN, Lin et al.,
     2018) and sigma 0.008 (0.01), a grid from -0.8 to 0.8 (-4 to 4) and sigma 0.01 (0.05). Points
-    beyond [-1, 1] are practically impossible.
+    outside [-1, 1] are practically impossible.
 
     Args:
-        kind: "ring", modes on a circle; "grid", modes on a square; "1d", modes of one dimension
-            from -0.5 to 0.5, a single one at -0.5; "random", modes on some of 16 x 16 places.
+        kind: "ring", modes on a circle; "grid", modes on a square; "1d", modes in one dimension
+            from -0.5 to 0.5, a single one at -0.5; "random", modes at random on a 16 x 16 grid.
         modes: number of Gaussians; 8, 25, 1 and 25 by default.
-        sigma: standard deviation of each; 0.008, 0.01, 0.08 and 0.01 by default.
-        n: training points, drawn once; validation and test have a tenth as many others each.
-        batch_size: points per batch and process.
-        seed: of the points, their order, and the places of "random".
-        num_workers: loader processes; 0 is fastest, since the points are in memory.
+        sigma: standard deviation of each Gaussian; 0.008, 0.01, 0.08 and 0.01 by default.
+        n: number of training points, drawn once; validation and test have a tenth as many each.
+        batch_size: number of points per batch and process.
+        seed: seed of the points, their order, and the modes of "random".
+        num_workers: number of loader processes; 0 is fastest, since the points are in memory.
 
     Attributes:
-        mixture: the `GaussianMixture`, which also draws points and finds the nearest mode.
+        mixture: the `GaussianMixture`, with methods to sample and to find the nearest mode.
         means: (modes, d).
-        weights: (modes,), they sum to 1.
+        weights: (modes,), summing to 1.
 
     Raises:
         ArgumentError: an argument is out of its range.
@@ -57,7 +57,7 @@ class GaussianMixtureDataModule(TensorDataModule):
         self.save_hyperparameters()
 
     def setup(self, stage: str) -> None:
-        """Draw the points, the same ones at every call."""
+        """Draw the points, the same at every call."""
         generator = torch.Generator().manual_seed(self.seed)
         self.train_set, self.val_set, self.test_set = (
             TensorImages(*self.mixture.sample(n, generator))
@@ -65,5 +65,5 @@ class GaussianMixtureDataModule(TensorDataModule):
         )
 
     def log_density(self, x: Images) -> Tensor:
-        """Log p(x) (b,) of points (b, d, 1, 1), in nats."""
+        """Return log p(x) (b,) of points (b, d, 1, 1), in nats."""
         return self.mixture.log_density(x)

@@ -1,52 +1,59 @@
-"""People's own pictures: files of any format and size, in class folders or in one."""
+"""Image files of any format and size, in class folders or in one folder."""
 
 from functools import partial
-from typing import Literal
+from pathlib import Path
+from typing import Literal, get_args
 
+import numpy as np
 import torch
+from PIL import Image, ImageOps
 
 from lightning_gen.datamodules.base import TensorDataModule
-from lightning_gen.datamodules.crops import Crops, Squares, read_square, read_whole
-from lightning_gen.datamodules.image_cache import FileImages, read_all
-from lightning_gen.datamodules.image_files import find_images
-from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
+from lightning_gen.datamodules.crops import CroppedImages, Crops, crop
+from lightning_gen.datamodules.image_cache import FileImages, OnError, Record, read_all
+from lightning_gen.errors import ArgumentError, DataError, require_at_least, require_one_of
+from lightning_gen.images.decoding import Pixels
+from lightning_gen.images.reading import files_below, is_image, read_image
+from lightning_gen.images.resizing import Size, to_size
+
+CropMode = Literal["resize_and_center_crop", "resize_and_random_crop"]
 
 
 class ImageFolderDataModule(TensorDataModule):
-    """Pictures of your own, in any format that PIL reads, resized and cut to squares.
+    """Your own images, in any format that PIL reads, resized and cropped.
 
-    Each folder in `root` is a class, in the order of their names, with the images in it and in its
-    own folders; a `root` that holds images itself is one class. The shorter side of an image is
-    resized, with a filter against aliasing, and a square is cut out of the middle or anywhere.
-    Images are turned upright as their EXIF data say; transparent pixels become white; the first
-    image of an animation is taken; greys of 16 bits keep their range.
+    Each folder in `root` is a class, sorted by name, with the images in it and in its subfolders;
+    a `root` that contains images itself is a single class. Images are resized, with antialiasing,
+    to cover `image_size`, and cropped in the center or at random. They are turned upright as
+    their EXIF data say, transparent pixels become white, the first image of an animation is read,
+    and pixels of 16 bits and floats in [0, 1] are scaled to 8 bits.
 
-    The images are read once and kept as bytes if they fit in `cache_mib`; otherwise they are read
-    again in every epoch, which takes time, or workers. Training is bit-equal either way, whatever
-    the workers: crops and flips follow from the seed and the epoch. There is no test split: test
-    images are those of validation.
+    The images are read once and cached as bytes if they fit in `cache_mib`; otherwise they are
+    read again in every epoch, which takes time, or workers. Training is bit-identical either way,
+    with any number of workers: crops and flips depend only on the seed and the epoch. There is no
+    test split; the validation images are also the test images.
 
     Args:
-        root: the folder.
-        batch_size: images per batch and process.
-        image_size: height and width of the squares.
-        channels: 3 for colours, 1 for greys.
-        crop: "center" cuts the square in the middle, "random" another one in every epoch of
-            training, along the longer side.
-        flip: whether half of the training images are flipped, left to right, others in every epoch.
-        val_split: the share of the images that is held out for validation, or their number.
-        cache_mib: MiB that the images may take in each process; 0 keeps none.
-        on_error: whether files that cannot be read are left out with a warning.
-        seed: of the split, of the order of the training images, and of crops and flips.
-        num_workers: loader processes; 0 is fastest for images in memory.
+        root: path of the folder.
+        batch_size: number of images per batch and process.
+        image_size: height and width of the images; an int is both.
+        channels: 3 for RGB, 1 for grayscale.
+        preprocess: "resize_and_center_crop", or "resize_and_random_crop" for another crop in every
+            training epoch, along the longer side.
+        flip: if True, flip half of the training images horizontally, others in every epoch.
+        val_split: share, or number, of the images for validation.
+        cache_mib: memory for images in MiB in each process; 0 caches none.
+        on_error: "raise", or "skip" unreadable files with a warning.
+        seed: seed of the split, of the order of the training images, and of crops and flips.
+        num_workers: number of loader processes; 0 is fastest for cached images.
 
     Attributes:
-        image_shape: (channels, image_size, image_size).
-        class_names: the folders' names, in the order of the labels.
-        num_classes: their number; 1 if there are no class folders, where labels are 0.
+        image_shape: (channels, height, width).
+        class_names: names of the class folders, in the order of the labels.
+        num_classes: number of classes; 1 without class folders, with 0 as every label.
 
     Raises:
-        ArgumentError: an argument is out of its range, or `root` holds no images.
+        ArgumentError: an argument is out of its range, or `root` contains no images.
         DataError: files cannot be read.
     """
 
@@ -54,27 +61,29 @@ class ImageFolderDataModule(TensorDataModule):
         self,
         root: str,
         batch_size: int = 64,
-        image_size: int = 64,
+        image_size: int | tuple[int, int] = 64,
         channels: Literal[1, 3] = 3,
-        crop: Literal["center", "random"] = "center",
+        preprocess: CropMode = "resize_and_center_crop",
         flip: bool = False,
         val_split: float = 0.1,
         cache_mib: int = 4096,
-        on_error: bool = False,
+        on_error: OnError = "raise",
         seed: int = 0,
         num_workers: int = 0,
     ) -> None:
         super().__init__(batch_size, num_workers, seed)
-        require_at_least(1, image_size=image_size)
+        self.size = to_size(image_size)
+        require_at_least(1, image_size=min(self.size))
         require_at_least(0, val_split=val_split, cache_mib=cache_mib)
-        require_one_of(("center", "random"), crop=crop)
+        require_one_of(get_args(CropMode), preprocess=preprocess)
+        require_one_of(("raise", "skip"), on_error=on_error)
         if channels not in (1, 3):
             raise ArgumentError("channels", f"must be 1 or 3, but is {channels}")
         self.files = find_images(root)
         self.class_names = tuple(self.files)
         self.num_classes = len(self.class_names)
-        self.image_shape = (channels, image_size, image_size)
-        self.crop, self.flip, self.val_split = crop, flip, val_split
+        self.image_shape = (channels, *self.size)
+        self.preprocess, self.flip, self.val_split = preprocess, flip, val_split
         self.cache_mib, self.on_error = cache_mib, on_error
         self.is_read = False
         self.save_hyperparameters()
@@ -83,16 +92,68 @@ class ImageFolderDataModule(TensorDataModule):
         """Read the files once, and split them."""
         if self.is_read:
             return
-        channels, size, _ = self.image_shape
-        read = partial(
-            read_square if self.crop == "center" else read_whole, size=size, channels=channels
-        )
+        center = self.preprocess == "resize_and_center_crop"
+        read = partial(_read, size=self.size, channels=self.image_shape[0], center=center)
         labels = {path: k for k, paths in enumerate(self.files.values()) for path in paths}
-        files = FileImages(list(labels), read)
-        mend = "leave them out with --data.on_error true"
-        source, paths, _ = read_all(files, self.cache_mib, self.on_error, mend)
+        source, paths, _ = read_all(FileImages(list(labels), read), self.cache_mib, self.on_error)
         train, val = self.hold_out(len(paths), self.val_split)
         y = torch.tensor([labels[path] for path in paths])
-        self.train_set = Squares(Crops(source, train, size, self.flip), y[train])
-        self.val_set = self.test_set = Squares(Crops(source, val, size), y[val])
+        self.train_set = CroppedImages(Crops(source, train, self.size, self.flip), y[train])
+        self.val_set = self.test_set = CroppedImages(Crops(source, val, self.size), y[val])
         self.is_read = True
+
+
+def find_images(root: str) -> dict[str, list[str]]:
+    """Map the names of the class folders to their sorted image paths, or that of a flat `root`.
+
+    Images in subfolders of a class folder belong to its class. Hidden files, files without an
+    image extension, and folders without images are ignored.
+
+    Raises:
+        ArgumentError: the folder does not exist, contains no images, or contains both images and
+            class folders.
+    """
+    folder = Path(root)
+    if not folder.is_dir():
+        raise ArgumentError("root", f"is {root!r}, which is not a folder")
+    entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    classes = {
+        path.name: files
+        for path in entries
+        if path.is_dir() and (files := files_below(path, is_image))
+    }
+    flat = [str(path) for path in entries if path.is_file() and is_image(path.name)]
+    if classes and flat:
+        raise ArgumentError(
+            "root",
+            f"is {root!r}, which contains both images, such as {Path(flat[0]).name}, and folders "
+            f"of images, such as {next(iter(classes))}; move the images into a folder",
+        )
+    if not classes and not flat:
+        raise ArgumentError(
+            "root", f"is {root!r}, which contains no images (by extension: .png, .jpg, ...)"
+        )
+    return classes or {folder.resolve().name: flat}
+
+
+def read_resized(path: str, size: Size, channels: int) -> Pixels:
+    """Read an image (channels, h, w) uint8, resized with a Lanczos filter to cover `size`.
+
+    Raises:
+        DataError: the file cannot be read, or contains floats outside [0, 1].
+    """
+    pixels = read_image(path, channels, min_side=2 * max(size))
+    if pixels.dtype == np.float32 and pixels.min() < 0:
+        raise DataError(f"{path}: floats must lie in [0, 1], but the lowest is {pixels.min():g}")
+    if pixels.dtype != np.uint8:
+        white = np.float32(65535 if pixels.dtype == np.uint16 else 1)
+        pixels = (pixels / white * 255).round().astype(np.uint8)
+    planes = map(Image.fromarray, pixels)
+    lanczos = Image.Resampling.LANCZOS
+    return np.stack([np.asarray(ImageOps.cover(x, size[::-1], lanczos)) for x in planes])
+
+
+def _read(path: str, size: Size, channels: int, center: bool) -> Record:
+    """Read one image as a record; with a crop in the center, only that crop."""
+    pixels = read_resized(path, size, channels)
+    return (np.ascontiguousarray(crop(pixels, size)) if center else pixels,)

@@ -1,4 +1,4 @@
-"""Handwritten digits, LeCun et al. (1998): the full set, or 12,000 of them without a download."""
+"""MNIST, LeCun et al. (1998): all handwritten digits, or a bundled subset of 12,000."""
 
 import hashlib
 from io import BytesIO
@@ -21,19 +21,17 @@ BUNDLE_SHA256 = "0007dacebb5cdcaee8b70d514f0e2fd3a669afc1357d98a9eea69f8b0982da7
 class MNISTDataModule(TensorDataModule):
     """MNIST: 60,000 training and 10,000 test digits, or a bundled 10,000 and 2,000 of them.
 
-    Validation digits are held out of the training digits; the official test split is never
-    trained on.
+    Validation digits are held out from the training digits; the test digits are the official ones.
 
     Args:
-        subset: "full" reads torchvision's MNIST from `root`, and downloads it if it is not there;
-            "12k" ships with the package and needs no network.
-        root: the folder that holds MNIST/raw.
-        batch_size: images per batch and process.
+        subset: "full", torchvision's MNIST in `root`, downloaded if it is missing; or "12k",
+            bundled with the package, without a download.
+        root: path of the folder that contains MNIST/raw.
+        batch_size: number of images per batch and process.
         image_size: 28, or 32 with a black border of 2 pixels.
-        val_split: the share of the training digits that is held out for validation, or their
-            number.
-        seed: of the split and of the order of the training images.
-        num_workers: loader processes; 0 is fastest, since the digits are in memory.
+        val_split: share, or number, of the training digits for validation.
+        seed: seed of the split and of the order of the training images.
+        num_workers: number of loader processes; 0 is fastest, since the digits are in memory.
 
     Raises:
         ArgumentError: an argument is out of its range.
@@ -66,7 +64,7 @@ class MNISTDataModule(TensorDataModule):
         self.save_hyperparameters()
 
     def prepare_data(self) -> None:
-        """Download the full set if `root` does not hold it; called in one process only."""
+        """Download the full set if it is missing; called in one process only."""
         if self.subset == "full":
             _download(self.root)
 
@@ -76,13 +74,13 @@ class MNISTDataModule(TensorDataModule):
             return
         (digits, labels), test = _bundle() if self.subset == "12k" else _full(self.root)
         train, val = self.hold_out(len(digits), self.val_split)
-        data = TensorImages(self._sized(digits), labels)
+        data = TensorImages(self._padded(digits), labels)
         self.train_set = data.subset(train)
         self.val_set = data.subset(val)
-        self.test_set = TensorImages(self._sized(test[0]), test[1])
+        self.test_set = TensorImages(self._padded(test[0]), test[1])
         self.is_read = True
 
-    def _sized(self, digits: Tensor) -> Tensor:
+    def _padded(self, digits: Tensor) -> Tensor:
         border = (self.image_shape[1] - 28) // 2
         return pad(digits, [border] * 4).unsqueeze(1)  # (n, 28, 28) -> (n, 1, size, size)
 
@@ -94,8 +92,8 @@ def _bundle() -> tuple[Split, Split]:
     content = BUNDLE.read_bytes()
     if hashlib.sha256(content).hexdigest() != BUNDLE_SHA256:
         raise DataError(
-            f"the bundled digits are damaged: {BUNDLE} has another checksum than the one it was "
-            "made with.\nReinstall lightning_gen, or use --data.subset full."
+            f"the bundled digits are damaged: {BUNDLE} does not have the expected checksum.\n"
+            "Reinstall lightning_gen, or use --data.subset full."
         )
     arrays = {k: torch.from_numpy(v) for k, v in np.load(BytesIO(content)).items()}
     train, test = (
@@ -110,7 +108,7 @@ def _full(root: str) -> tuple[Split, Split]:
     except (RuntimeError, ValueError, AssertionError, OSError) as error:
         raise DataError(
             f"cannot read MNIST in {Path(root) / 'MNIST' / 'raw'}: {error}\n"
-            "Delete that folder to have it downloaded again, or use --data.subset 12k."
+            "Delete that folder to download MNIST again, or use --data.subset 12k."
         ) from error
     train, test = ((data.data, data.targets) for data in sets)
     return train, test
@@ -125,5 +123,5 @@ def _download(root: str) -> None:
     except (RuntimeError, OSError) as error:  # URLError is an OSError
         raise DataError(
             f"MNIST is not in {root}, and downloading it failed: {' '.join(str(error).split())}\n"
-            "--data.subset 12k works offline; --data.root names a folder that holds MNIST/raw."
+            "Use --data.subset 12k offline, or set --data.root to a folder that contains MNIST/raw."
         ) from error

@@ -1,11 +1,16 @@
-"""Pictures in pairs, A and B alike in shape: the data of pix2pix."""
+"""Image files in pairs, as for pix2pix."""
 
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-from lightning_gen.datamodules.domain_folders import Paths, find_pairs
+from lightning_gen.datamodules.domain_folders import Paths
 from lightning_gen.datamodules.domain_readers import PairedReader
 from lightning_gen.datamodules.domains import Pairs
-from lightning_gen.datamodules.translation import TranslationDataModule
+from lightning_gen.datamodules.translation import (
+    TranslationArguments,
+    TranslationDataModule,
+    Unpack,
+    reject_unknown,
+)
 from lightning_gen.errors import require_one_of
 from lightning_gen.images.resizing import Resizing
 
@@ -13,39 +18,41 @@ PublicPairs = Literal["edges2handbags", "edges2shoes", "facades", "maps", "night
 
 
 class PairedImageDataModule(TranslationDataModule):
-    """Pictures in pairs, side by side in one file or in two of one name, cropped and flipped alike.
+    """Pairs of images, side by side in one file or in two files of the same name.
 
-    The training pairs are `root/train/*`, A the left half and B the right; or they are in
-    `root/A/train` and `root/B/train`, `root/train/A` and `root/train/B`, `root/trainA` and
-    `root/trainB`, or `root/A` and `root/B`, in files of one name each, the endings aside. `val` and
-    `test` take the place of `train` for the other splits. A folder's own folders belong to it.
+    The images of a pair are cropped and flipped alike. The training pairs are `root/train/*`, with
+    A in the left half and B in the right; or they are in `root/A/train` and `root/B/train`,
+    `root/train/A` and `root/train/B`, `root/trainA` and `root/trainB`, or `root/A` and `root/B`,
+    in files of the same name, except for the extension. `val` and `test` in place of `train`
+    contain the other splits. Subfolders are included.
 
     Args:
-        root: the folder, or with `name`, the one that holds it.
-        name: a public set, of that name in `root`, and downloaded there if it is missing; those
-            that exist in pairs and not (facades, maps) need a `root` for each.
-        translation: the arguments of `TranslationDataModule`, such as `image_size` and `flip`.
+        root: path of the folder, or with `name`, of its parent folder.
+        name: name of a public data set, downloaded to `root` if it is missing; the data sets with
+            both a paired and an unpaired version (facades, maps) need separate roots.
+        translation: arguments of `TranslationDataModule`, such as `image_size` and `flip`.
 
     Raises:
-        ArgumentError: an argument is out of its range, or `root` does not hold the folders.
-        DataError: files cannot be read, have no partner, or not its size.
+        ArgumentError: an argument is out of its range, or `root` does not contain the folders.
+        DataError: files cannot be read, or the images of a pair differ in size or have no partner.
     """
 
+    paired = True
     archive = "pix2pix/datasets/{}.tar.gz"
 
     def __init__(
-        self, root: str = "data", name: PublicPairs | None = None, **translation: Any
+        self,
+        root: str = "data",
+        name: PublicPairs | None = None,
+        **translation: Unpack[TranslationArguments],
     ) -> None:
+        reject_unknown(type(self), translation)
         if name:
             require_one_of(get_args(PublicPairs), name=name)
         super().__init__(root, name, **translation)
         self.save_hyperparameters()
 
-    def find(self) -> dict[str, Paths]:
-        """The pictures of each split that there is."""
-        return find_pairs(self.folder, self.skip)
-
     def images(self, paths: Paths, resizing: Resizing, flip: bool) -> Pairs:
-        """The pairs in these files."""
+        """Return the data set of the pairs in these files."""
         pairs = list(zip(*paths, strict=True))
         return Pairs(self.crops(pairs, PairedReader(*self.domains, resizing), resizing, flip))

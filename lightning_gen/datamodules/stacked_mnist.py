@@ -1,4 +1,4 @@
-"""Stacked MNIST, Metz et al. (2017), https://arxiv.org/abs/1611.02163: images of 1,000 modes."""
+"""Stacked MNIST with 1,000 modes, Metz et al. (2017), https://arxiv.org/abs/1611.02163."""
 
 from typing import Literal
 
@@ -16,26 +16,26 @@ from lightning_gen.errors import require_at_least
 
 
 class StackedImages(BatchedImages):
-    """Several grey images in the channels of one, put together when they are asked for.
+    """Grayscale images stacked in the channels of one image, at each access.
 
     Args:
-        images: grey images (m, 1, h, w) with the labels 0 to 9.
-        chosen: (n, channels) int64, which of them make up each image.
+        images: grayscale images (m, 1, h, w) with labels from 0 to 9.
+        indices: (n, channels) int64, the indices of the images to stack.
     """
 
-    def __init__(self, images: TensorImages, chosen: Tensor) -> None:
-        self.images, self.chosen = images, chosen
+    def __init__(self, images: TensorImages, indices: Tensor) -> None:
+        self.images, self.indices = images, indices
 
     def __len__(self) -> int:
-        return len(self.chosen)
+        return len(self.indices)
 
     def __getitem__(self, index: int | Tensor) -> LabelledBatch:
-        chosen = self.chosen[index]  # (b, channels), or (channels,)
-        pixels, digits = self.images[chosen.flatten()]
-        places = 10 ** torch.arange(chosen.shape[-1]).flip(0)
+        indices = self.indices[index]  # (b, channels), or (channels,)
+        pixels, digits = self.images[indices.flatten()]
+        powers = 10 ** torch.arange(indices.shape[-1]).flip(0)
         return (
-            pixels.view(*chosen.shape, *pixels.shape[2:]),
-            (digits.view(chosen.shape) * places).sum(-1),
+            pixels.view(*indices.shape, *pixels.shape[2:]),
+            (digits.view(indices.shape) * powers).sum(-1),
         )
 
 
@@ -43,20 +43,19 @@ class StackedMNISTDataModule(TensorDataModule):
     """Three MNIST digits in the channels of one image: 1,000 modes.
 
     Digits a, b, c have the label 100a + 10b + c. The triples are drawn once, as in PacGAN (Lin et
-    al., 2018), and kept as indices. Those for validation and test, a tenth as many each, are made
-    of digits that training does not see.
+    al., 2018), and stored as indices. Validation and test have a tenth as many triples each, of
+    digits that do not occur in training.
 
     Args:
-        subset: "full" reads torchvision's MNIST from `root`, and downloads it if it is not there;
-            "12k" ships with the package and needs no network.
-        root: the folder that holds MNIST/raw.
-        batch_size: images per batch and process.
+        subset: "full", torchvision's MNIST in `root`, downloaded if it is missing; or "12k",
+            bundled with the package, without a download.
+        root: path of the folder that contains MNIST/raw.
+        batch_size: number of images per batch and process.
         image_size: 28, or 32 with a black border of 2 pixels.
-        val_split: the share of the training digits that is held out for validation, or their
-            number.
-        n: training triples.
-        seed: of the split, the triples and their order.
-        num_workers: loader processes; 0 is fastest, since the digits are in memory.
+        val_split: share, or number, of the training digits for validation.
+        n: number of training triples.
+        seed: seed of the split, the triples and their order.
+        num_workers: number of loader processes; 0 is fastest, since the digits are in memory.
 
     Raises:
         ArgumentError: an argument is out of its range.
@@ -83,11 +82,11 @@ class StackedMNISTDataModule(TensorDataModule):
         self.save_hyperparameters()
 
     def prepare_data(self) -> None:
-        """Download the full set if `root` does not hold it; called in one process only."""
+        """Download the full set if it is missing; called in one process only."""
         self.digits.prepare_data()
 
     def setup(self, stage: str) -> None:
-        """Read the digits once, and draw the triples, the same ones at every call."""
+        """Read the digits once, and draw the triples, the same at every call."""
         self.digits.setup(stage)
         generator = torch.Generator().manual_seed(self.seed)
         self.train_set, self.val_set, self.test_set = (
@@ -101,6 +100,6 @@ class StackedMNISTDataModule(TensorDataModule):
 
 
 def _stack(digits: TensorImages, n: int, generator: torch.Generator) -> StackedImages:
-    """N random triples, none where there are no digits."""
+    """Draw n random triples; without digits, none."""
     shape = (n if len(digits) else 0, 3)
     return StackedImages(digits, torch.randint(max(len(digits), 1), shape, generator=generator))

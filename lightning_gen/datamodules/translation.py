@@ -1,129 +1,161 @@
-"""What data of two domains have in common, in pairs or not."""
+"""Base of the data modules with image files of two domains, paired or unpaired."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, TypedDict, get_args
 
 import numpy as np
 import torch
 
-from lightning_gen.datamodules.base import BatchedImages, TensorDataModule, split_off
+from lightning_gen.datamodules.base import BatchedImages, TensorDataModule, random_split
 from lightning_gen.datamodules.crops import Crops
-from lightning_gen.datamodules.domain_folders import Paths
-from lightning_gen.datamodules.domain_readers import find_domain
+from lightning_gen.datamodules.domain_folders import Paths, find_domains
+from lightning_gen.datamodules.domain_readers import inspect_domain
 from lightning_gen.datamodules.downloads import fetch_folder
-from lightning_gen.datamodules.image_cache import CachedImages, FileImages, Record, read_all
+from lightning_gen.datamodules.image_cache import (
+    CachedImages,
+    FileImages,
+    OnError,
+    Record,
+    read_all,
+)
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
-from lightning_gen.images.resizing import Preprocess, Resizing
+from lightning_gen.images.resizing import Preprocess, Resizing, to_size
 
 STAGES = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ("test",)}
-SKIP = "leave them out with --data.on_error skip"
+
+
+class TranslationArguments(TypedDict, total=False):
+    """Keyword arguments of `TranslationDataModule`, for type checkers."""
+
+    batch_size: int
+    image_size: int | tuple[int, int]
+    load_size: int | tuple[int, int] | None
+    preprocess: Preprocess
+    flip: bool
+    channels_a: int | None
+    channels_b: int | None
+    val_split: float | None
+    cache_mib: int
+    on_error: OnError
+    seed: int
+    num_workers: int
+
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+else:  # jsonargparse follows `**translation: Any` to the arguments' help and defaults
+    Unpack = {TranslationArguments: Any}
 
 
 class TranslationDataModule(TensorDataModule, ABC):
-    """Pictures of two domains A and B, in any format that `read_image` reads.
+    """Image files of two domains A and B, in any format that `read_image` reads.
 
-    Batches are {"A": x, "B": x}. Pictures keep their depth, 8 or 16 bits or float, and their
-    channels, which are those of a domain's first picture unless a flag says otherwise.
+    Batches are {"A": x, "B": y}. Images keep their bit depth, 8 or 16 bits or float, and the
+    number of channels of the first image of their domain, unless an argument sets another.
 
-    They are read once, resized, and kept in that depth if they fit in `cache_mib`; otherwise they are
-    read again in every epoch, which takes time, or workers. Training is bit-equal either way,
-    whatever the workers: order, crops and flips follow from the seed and the epoch. PIL resizes
-    them, which is bit-equal to what the authors' code sees; torchvision's filter is not.
+    Images are read once, resized, and cached in that depth if they fit in `cache_mib`; otherwise
+    they are read again in every epoch, which takes time, or workers. Training is bit-identical
+    either way, with any number of workers: order, crops and flips depend only on the seed and the
+    epoch. PIL resizes the images, with the same bits as the authors' code; torchvision's filter
+    differs.
 
-    Validation has the folder of its own, if there is one; with `val_split`, a share of the training
-    pictures; else the test pictures, if there are any; else a tenth of the training pictures. The
-    test pictures are those of validation where there are no others. Both are resized to
-    `image_size`, cut in the middle where that leaves more, and neither flipped nor shuffled.
+    Validation uses its own folder if there is one; with `val_split`, a share of the training
+    images; otherwise the test images if there are any, or a tenth of the training images. Without
+    test images, the test uses those of validation. Both are resized to `image_size`, cropped in
+    the center if they are larger, and neither flipped nor shuffled.
 
     Args:
-        root: the folder, or with `name`, the one that holds it.
-        name: a public set, of that name in `root`, and downloaded there if it is missing; those
-            that exist in pairs and not (facades, maps) need a `root` for each.
-        batch_size: images of each domain per batch and process.
-        image_size: height and width of the squares that are cut.
-        load_size: the size before they are, in training; 286 for 256 by default, and in proportion.
-        preprocess: "resize_and_crop" resizes to squares of `load_size` and cuts one anywhere;
-            "crop" only cuts; "scale_width" resizes to the width `load_size`, in proportion, and
-            "scale_width_and_crop" cuts as well; "none" rounds both sides to multiples of 4.
-        flip: whether half of the training images are flipped, left to right.
-        channels_a: of the pictures of A; 1 makes greys, 3 colours, 2 and 4 have opacity besides.
-        channels_b: the same of B.
-        val_split: the share of the training pictures that is held out for validation, or their
-            number, where they have no folder.
-        cache_mib: MiB that the pictures may take in each process; 0 keeps none.
-        on_error: "raise", or "skip" leaves out, with a warning, files that cannot be read or have
-            no partner.
-        seed: of the split, and of the order, the crops and the flips of the training images.
-        num_workers: loader processes; 0 is fastest for pictures in memory.
+        root: path of the folder, or with `name`, of its parent folder.
+        name: name of a public data set, downloaded to `root` if it is missing; the data sets with
+            both a paired and an unpaired version (facades, maps) need separate roots.
+        batch_size: number of images of each domain per batch and process.
+        image_size: height and width of the crops; an int is both.
+        load_size: height and width before the crop in training; an int is both. By default
+            286/256 of `image_size`.
+        preprocess: "resize_and_crop" resizes to `load_size` and crops at random; "crop" only crops;
+            "scale_width" resizes to the width of `load_size`, keeping the aspect ratio, and
+            "scale_width_and_crop" also crops; "none" rounds both sides to multiples of 4.
+        flip: if True, flip half of the training images horizontally.
+        channels_a: number of channels of A; 1 for grayscale, 3 for RGB, 2 and 4 with alpha; by
+            default that of the first image, without alpha.
+        channels_b: number of channels of B.
+        val_split: share, or number, of the training images for validation if it has no folder.
+        cache_mib: memory for images in MiB in each process; 0 caches none.
+        on_error: "raise", or "skip" unreadable files and images without a partner with a warning.
+        seed: seed of the split, of the order of the training images, and of crops and flips.
+        num_workers: number of loader processes; 0 is fastest for cached images.
 
     Attributes:
-        image_shape: (channels of A, image_size, image_size).
-        target_channels: those of B.
+        image_shape: (channels of A, height, width).
+        target_channels: number of channels of B.
     """
 
-    archive: str  # where the server has a public set, by its name
+    paired: bool
+    archive: str  # path of the public data sets on the server, with {} for the name
 
     def __init__(
         self,
         root: str,
         name: str | None,
         batch_size: int = 1,
-        image_size: int = 256,
-        load_size: int | None = None,
+        image_size: int | tuple[int, int] = 256,
+        load_size: int | tuple[int, int] | None = None,
         preprocess: Preprocess = "resize_and_crop",
         flip: bool = True,
         channels_a: int | None = None,
         channels_b: int | None = None,
         val_split: float | None = None,
         cache_mib: int = 4096,
-        on_error: Literal["raise", "skip"] = "raise",
+        on_error: OnError = "raise",
         seed: int = 0,
         num_workers: int = 0,
     ) -> None:
         super().__init__(batch_size, num_workers, seed)
-        load_size = round(image_size * 286 / 256) if load_size is None else load_size
-        require_at_least(1, image_size=image_size)
+        height, width = size = to_size(image_size)
+        default = round(height * 286 / 256), round(width * 286 / 256)
+        load = default if load_size is None else to_size(load_size)
+        require_at_least(1, image_size=min(size), load_size=min(load))
         require_at_least(0, cache_mib=cache_mib)
-        require_at_least(image_size if preprocess.endswith("_and_crop") else 1, load_size=load_size)
         require_one_of(get_args(Preprocess), preprocess=preprocess)
-        require_one_of(("raise", "skip"), on_error=on_error)
-        given = {"channels_a": channels_a, "channels_b": channels_b}
-        require_at_least(1, **{flag: n for flag, n in given.items() if n is not None})
+        if preprocess.endswith("_and_crop") and (load[0] < height or load[1] < width):
+            raise ArgumentError(
+                "load_size", f"must be at least image_size {image_size}, but is {load_size}"
+            )
+        require_one_of(get_args(OnError), on_error=on_error)
+        channels = {"channels_a": channels_a, "channels_b": channels_b}
+        require_at_least(1, **{flag: n for flag, n in channels.items() if n is not None})
         require_at_least(0, val_split=0 if val_split is None else val_split)
         self.name, self.folder = name, str(Path(root, name)) if name else root
-        self.training = Resizing(preprocess, load_size, image_size)
-        self.evaluation = Resizing(preprocess, image_size, image_size)
+        self.training = Resizing(preprocess, load, size)
+        self.evaluation = Resizing(preprocess, size, size)
         self.flip, self.val_split = flip, val_split
-        self.cache_mib, self.skip = cache_mib, on_error == "skip"
-        self.used = 0  # bytes of memory that pictures take
+        self.cache_mib, self.on_error = cache_mib, on_error
+        self.used = 0  # bytes of cached images
         self.opened: dict[int, BatchedImages] = {}
         self.parts: dict[str, Paths] = {}
-        self.asked = (channels_a or 3, channels_b or 3) if name else (channels_a, channels_b)
+        self.channels = (channels_a or 3, channels_b or 3) if name else (channels_a, channels_b)
         if not name:
-            self._look()
+            self._find()
             channels_a, channels_b = (domain.channels for domain in self.domains)
-        self.image_shape = (channels_a or 3, image_size, image_size)
+        self.image_shape = (channels_a or 3, height, width)
         self.target_channels = channels_b or 3
 
     @abstractmethod
-    def find(self) -> dict[str, Paths]:
-        """The pictures of each split that there is, train among them."""
-
-    @abstractmethod
     def images(self, paths: Paths, resizing: Resizing, flip: bool) -> BatchedImages:
-        """The images in these files."""
+        """Return the data set of the images in these files."""
 
     def prepare_data(self) -> None:
-        """Download a public set that is not there; called in one process only."""
+        """Download a missing public data set; called in one process only."""
         if self.name:
             fetch_folder(self.archive.format(self.name), Path(self.folder))
 
     def setup(self, stage: str) -> None:
-        """Read the pictures of a stage once."""
+        """Read the images of a stage once."""
         if not self.parts:
-            self._look()
+            self._find()
         for part in STAGES[stage]:
             paths = self.parts[part]
             if id(paths) not in self.opened:
@@ -137,28 +169,28 @@ class TranslationDataModule(TensorDataModule, ABC):
     def crops(
         self, paths: Sequence[Any], read: Callable[[Any], Record], resizing: Resizing, flip: bool
     ) -> Crops:
-        """Read records from files, for `images`."""
+        """Read records from files; for subclasses' `images`."""
         files = FileImages(paths, read)
-        source, left, shapes = read_all(files, self.cache_mib, self.skip, SKIP, self.used)
+        source, readable, shapes = read_all(files, self.cache_mib, self.on_error, self.used)
         if isinstance(source, CachedImages):
             self.used += len(source.pixels)
-        differs = (shapes != shapes[:1]).flatten(1).any(1) if left else torch.zeros(0)
+        differs = (shapes != shapes[:1]).flatten(1).any(1) if readable else torch.zeros(0)
         if not resizing.crop and self.batch_size > 1 and differs.any():
-            one, other = (np.ravel(left[k])[0] for k in (0, int(differs.nonzero()[0])))
+            one, other = (np.ravel(readable[k])[0] for k in (0, int(differs.nonzero()[0])))
             raise ArgumentError(
                 "batch_size",
-                f"must be 1 where --data.preprocess {resizing.preprocess} leaves pictures of "
-                f"several sizes, such as {one} and {other}",
+                f"must be 1 with --data.preprocess {resizing.preprocess}, since the images differ "
+                f"in size, such as {one} and {other}",
             )
-        return Crops(source, torch.arange(len(left)), resizing.crop, flip)
+        return Crops(source, torch.arange(len(readable)), resizing.crop, flip)
 
-    def _look(self) -> None:
-        """Find the pictures, and what those of a domain have in common."""
-        parts = self.find()
-        (paths_a, paths_b), (asked_a, asked_b) = parts["train"], self.asked
+    def _find(self) -> None:
+        """Find the images of each split, and the properties of both domains."""
+        parts = find_domains(self.folder, self.paired, self.on_error)
+        (paths_a, paths_b), (channels_a, channels_b) = parts["train"], self.channels
         self.domains = (
-            find_domain(paths_a, "channels_a", asked_a, self.skip),
-            find_domain(paths_b, "channels_b", asked_b, self.skip),
+            inspect_domain(paths_a, "channels_a", channels_a, self.on_error),
+            inspect_domain(paths_b, "channels_b", channels_b, self.on_error),
         )
         if "val" not in parts and "test" in parts and self.val_split is None:
             parts["val"] = parts["test"]
@@ -169,8 +201,16 @@ class TranslationDataModule(TensorDataModule, ABC):
         self.parts = parts
 
     def _split(self, paths: list[str]) -> tuple[list[str], list[str]]:
-        share = 0.1 if self.val_split is None else self.val_split
-        train, val = (
-            places.sort().values for places in split_off(len(paths), share, self.seed)
-        )  # alike for A and B, if they are pairs
+        """Split paths into training and validation, both sorted; alike for the A and B of pairs."""
+        val_split = 0.1 if self.val_split is None else self.val_split
+        train, val = (x.sort().values for x in random_split(len(paths), val_split, self.seed))
         return [paths[k] for k in train], [paths[k] for k in val]
+
+
+def reject_unknown(cls: type, arguments: TranslationArguments) -> None:
+    """Raise a TypeError for an unknown argument, with the class and the closest known argument."""
+    known = TranslationArguments.__annotations__
+    for name in [name for name in arguments if name not in known]:
+        close = get_close_matches(name, known, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise TypeError(f"{cls.__name__} got an unexpected keyword argument {name!r}{hint}")

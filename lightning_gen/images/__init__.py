@@ -1,1 +1,1 @@
-"""Image files of any depth and number of channels: reading, resizing, tiling and writing."""
+"""Read, resize, tile and write images of any bit depth and number of channels."""

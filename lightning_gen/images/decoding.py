@@ -1,4 +1,4 @@
-"""What is in a picture file, whatever its depth and the number of its channels."""
+"""Decode image files of any bit depth and number of channels."""
 
 from pathlib import Path
 from typing import Any
@@ -6,81 +6,77 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION as PHOTOMETRIC
 from PIL.TiffImagePlugin import TiffImageFile
+from torchvision.io import ImageReadMode, decode_image
 
 Pixels = NDArray[Any]  # (c, h, w): uint8, uint16, or float32 in [-1, 1]
 
-WHITE = {"I;16": 65535, "I;16B": 65535, "I;16L": 65535, "I": 65535, "F": 1}  # of deep greys
-DEEP_PNG = {"LA;16B", "GB;16B", "BA;16B"}  # how PIL's names for their pixels end
-PIL_GREYS = {np.dtype(kind) for kind in (bool, np.uint8, np.uint16, np.float32)}  # in TIFF
+DEEP_MODES = {"I", "I;16", "I;16B", "I;16L"}  # of PIL: integers, white is 65,535
+PIL_DTYPES = {np.dtype(kind) for kind in (bool, np.uint8, np.uint16, np.float32)}  # in TIFF
+PNG = b"\x89PNG\r\n\x1a\n"
 TIFF = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
 
 
-def decode(path: Path) -> tuple[Pixels, bool]:
-    """The pixels of a picture file as they are, upright, and whether the last channel is opacity.
+def decode(path: Path, min_side: int | None = None) -> tuple[Pixels, bool]:
+    """Decode an image file and turn the image upright.
 
-    Palettes and CMYK, of 8 bits, become colours.
+    Palettes and CMYK, of 8 bits, become RGB.
+
+    Args:
+        path: path of the file.
+        min_side: if given, a large JPEG may be decoded at a fraction of its size, with both sides
+            at least this long.
+
+    Returns:
+        The pixels, and ``True`` if the last channel is alpha.
     """
     with path.open("rb") as file:
-        head = file.read(4)
-    if head in TIFF and (found := _of_tiff(path)):
-        return found
-    with Image.open(path) as image:
-        if isinstance(image, PngImageFile) and str(image.tile[0][3])[-6:] in DEEP_PNG:
-            return _of_deep_png(image, path)
-        pixels, has_opacity = _of_image(ImageOps.exif_transpose(image))
-        if isinstance(image, TiffImageFile) and image.mode.startswith("I;16"):
-            pixels = _light(pixels, image.tag_v2.get(PHOTOMETRIC))
-        return pixels, has_opacity
+        header = file.read(25)
+    if header[:4] in TIFF and (decoded := _decode_tiff(path)):
+        return decoded
+    if header[:8] == PNG and header[24:] == b"\x10":  # 16 bits, of which PIL keeps 8 in colors
+        image = decode_image(path, ImageReadMode.UNCHANGED, apply_exif_orientation=True)
+        return image.numpy(), len(image) in (2, 4)
+    with Image.open(path) as file:
+        if min_side:
+            file.draft(None, (min_side, min_side))
+        pixels, has_alpha = _to_array(ImageOps.exif_transpose(file))
+        if isinstance(file, TiffImageFile) and file.mode.startswith("I;16"):
+            pixels = _black_is_zero(pixels, file.tag_v2.get(PHOTOMETRIC))
+        return pixels, has_alpha
 
 
-def _of_tiff(path: Path) -> tuple[Pixels, bool] | None:
-    """The same of a TIFF file, or None if PIL decodes it as well."""
-    from tifffile import TiffFile  # slow to import, and seldom needed
+def _decode_tiff(path: Path) -> tuple[Pixels, bool] | None:
+    """Decode a TIFF file with tifffile; return None if PIL decodes it without loss."""
+    from tifffile import TiffFile  # slow to import and rarely needed
 
     with TiffFile(path) as file:
         page = file.pages.first
         source = page if page.samplesperpixel > 1 else file.series[0]
         channels = source.size // (page.imagelength * page.imagewidth)
-        bands = page.photometric <= 1  # neither colours nor a palette
-        if channels == 1 and page.dtype in PIL_GREYS:
+        is_gray = page.photometric <= 1  # neither colors nor a palette
+        if channels == 1 and page.dtype in PIL_DTYPES:
             return None
-        if channels in (3, 4) and page.dtype == np.uint8 and not bands:
+        if channels in (3, 4) and page.dtype == np.uint8 and not is_gray:
             return None
         pixels = source.asarray()
         pixels = np.moveaxis(pixels, -1, 0) if source.axes[-1] == "S" else pixels
         pixels = pixels.reshape(channels, page.imagelength, page.imagewidth)
         tag = page.tags.get("Orientation")
-        has_opacity = page.extrasamples[-1:] == (2,) and page.dtype != np.float32
-        colours, opacity = np.split(pixels, [channels - has_opacity])
-        pixels = np.concatenate([_light(colours, page.photometric), opacity])
-        return _upright(pixels, tag.value if tag else 1), has_opacity
+        has_alpha = page.extrasamples[-1:] == (2,) and page.dtype != np.float32
+        colors, alpha = np.split(pixels, [channels - has_alpha])
+        pixels = np.concatenate([_black_is_zero(colors, page.photometric), alpha])
+        return _upright(pixels, tag.value if tag else 1), has_alpha
 
 
-def _light(pixels: Pixels, photometric: int | None) -> Pixels:
-    """Pixels of TIFF whose 0 is black, as it is not where its photometric interpretation is 0."""
+def _black_is_zero(pixels: Pixels, photometric: int | None) -> Pixels:
+    """Invert pixels of TIFF with the photometric interpretation 0, WhiteIsZero."""
     return ~pixels if photometric == 0 and pixels.dtype.kind in "bu" else pixels
 
 
-def _of_deep_png(image: PngImageFile, path: Path) -> tuple[Pixels, bool]:
-    """Colours of 16 bits: PIL keeps the upper bytes, and the lower ones if told they come first."""
-    codec, box, offset, raw = image.tile[0]
-    order = "RGBA" if raw == "LA;16B" else f"{image.mode};16L"
-    image.tile = [(codec, box, offset, order)]  # type: ignore[list-item]
-    second = np.asarray(image)
-    if raw == "LA;16B":
-        pixels = second.view(">u2")
-    else:
-        with Image.open(path) as again:
-            pixels = np.asarray(again).astype(np.uint16) << 8 | second
-    orientation = image.getexif().get(0x0112, 1)
-    return _upright(pixels.transpose(2, 0, 1), orientation), image.mode == "RGBA"
-
-
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Undo the orientation of EXIF and TIFF, 1 to 8."""
+    """Undo an orientation of EXIF or TIFF, 1 to 8."""
     if orientation > 4:
         pixels = pixels.swapaxes(1, 2)
     if orientation in (3, 4, 7, 8):
@@ -88,11 +84,12 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
     return pixels[..., ::-1] if orientation in (2, 3, 6, 7) else pixels
 
 
-def _of_image(image: Image.Image) -> tuple[Pixels, bool]:
-    if image.mode in WHITE:
-        levels = np.asarray(image)[None]
-        return (levels if image.mode == "F" else levels.clip(0, 65535).astype(np.uint16)), False
-    has_opacity = image.has_transparency_data
-    grey = image.mode in ("1", "L", "LA", "La")
-    mode = ("LA" if has_opacity else "L") if grey else ("RGBA" if has_opacity else "RGB")
-    return np.atleast_3d(np.asarray(image.convert(mode))).transpose(2, 0, 1), has_opacity
+def _to_array(image: Image.Image) -> tuple[Pixels, bool]:
+    if image.mode == "F":
+        return np.asarray(image)[None], False
+    if image.mode in DEEP_MODES:
+        return np.asarray(image)[None].clip(0, 65535).astype(np.uint16), False
+    has_alpha = image.has_transparency_data
+    is_gray = image.mode in ("1", "L", "LA", "La")
+    mode = ("LA" if has_alpha else "L") if is_gray else ("RGBA" if has_alpha else "RGB")
+    return np.atleast_3d(np.asarray(image.convert(mode))).transpose(2, 0, 1), has_alpha

@@ -1,4 +1,4 @@
-"""Laws of reading pictures: what a file holds comes out upright, in its depth."""
+"""Reading images in the bit depth and with the channels of their files."""
 
 import struct
 import zlib
@@ -11,7 +11,7 @@ import tifffile
 import torch
 from PIL import Image
 
-from lightning_gen.datamodules.image_files import read_image
+from lightning_gen.datamodules.image_folder import read_resized
 from lightning_gen.errors import DataError
 from lightning_gen.images.reading import files_below, is_readable, read_image
 from lightning_gen.types import to_images, to_pixels
@@ -25,7 +25,7 @@ def deep(channels: int, shape: tuple[int, int] = (5, 7)) -> Any:
 
 
 def write_png(path: Path, pixels: Any, exif: bytes = b"") -> None:
-    """A PNG file of 16 bits, by its specification; PIL writes none in colours."""
+    """Write a 16-bit PNG by its specification; PIL does not write 16-bit RGB."""
     c, h, w = pixels.shape
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[c]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels.transpose(1, 2, 0))
@@ -62,7 +62,7 @@ def test_png_of_16_bits_keeps_them(channels: int, tmp_path: Path) -> None:
     read = read_image(tmp_path / "a.png", channels)
     assert read.dtype == np.uint16
     assert (read == pixels).all()
-    assert len(read_image(tmp_path / "a.png")) == (1 if channels < 3 else 3)  # no opacity
+    assert len(read_image(tmp_path / "a.png")) == (1 if channels < 3 else 3)  # no alpha
 
 
 TIFFS: dict[str, dict[str, Any]] = {
@@ -98,7 +98,7 @@ def test_pages_of_one_channel_are_channels(tmp_path: Path) -> None:
     assert (read_image(tmp_path / "a.tif") == deep(7)).all()
 
 
-def test_the_first_of_several_pages_in_colours_is_read(tmp_path: Path) -> None:
+def test_the_first_of_several_pages_in_colors_is_read(tmp_path: Path) -> None:
     for pixels in (deep(6), deep(6).astype(np.uint8)):
         pages = pixels.reshape(2, 3, 5, 7).transpose(0, 2, 3, 1)
         tifffile.imwrite(tmp_path / "a.tif", pages, photometric="rgb")
@@ -107,7 +107,7 @@ def test_the_first_of_several_pages_in_colours_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("orientation", BACK)
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "deep.png", "deep.tif", "bands.tif"])
-def test_pictures_of_any_depth_are_turned_upright(
+def test_images_of_any_depth_are_turned_upright(
     orientation: int, name: str, tmp_path: Path
 ) -> None:
     upright, exif = picture(0, (9, 6)), Image.Exif()
@@ -130,11 +130,11 @@ def test_pictures_of_any_depth_are_turned_upright(
 # Channels
 
 
-def test_opacity_is_a_channel_where_it_is_asked_for(tmp_path: Path) -> None:
+def test_alpha_is_a_channel_on_request(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 4), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     assert (read_image(tmp_path / "a.png", 4) == pixels.transpose(2, 0, 1)).all()
-    white = read_image(str(tmp_path / "a.png"), 6, 3).astype(int)
+    white = read_resized(str(tmp_path / "a.png"), (6, 6), 3).astype(int)
     assert np.abs(read_image(tmp_path / "a.png") - white).max() <= 1
     assert np.abs(read_image(tmp_path / "a.png", 3) - white).max() <= 1
     Image.fromarray(pixels[..., :3]).save(tmp_path / "b.png")
@@ -152,22 +152,22 @@ def test_deep_pixels_on_white_are_a_blend(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_greys_and_colours_become_each_other(channels: int, tmp_path: Path) -> None:
-    grey, colours = deep(1), deep(3)
-    np.save(tmp_path / "grey.npy", grey)
-    np.save(tmp_path / "colours.npy", colours)
-    of_grey = read_image(tmp_path / "grey.npy", channels)
-    of_colours = read_image(tmp_path / "colours.npy", channels)
-    luma = np.tensordot([0.299, 0.587, 0.114], colours.astype(float), 1)
-    assert of_grey.shape == of_colours.shape == (channels, 5, 7)
-    assert (of_grey[: channels if channels % 2 else channels - 1] == grey).all()
+def test_grayscale_and_colors_are_converted(channels: int, tmp_path: Path) -> None:
+    gray, colors = deep(1), deep(3)
+    np.save(tmp_path / "gray.npy", gray)
+    np.save(tmp_path / "colors.npy", colors)
+    of_gray = read_image(tmp_path / "gray.npy", channels)
+    of_colors = read_image(tmp_path / "colors.npy", channels)
+    luma = np.tensordot([0.299, 0.587, 0.114], colors.astype(float), 1)
+    assert of_gray.shape == of_colors.shape == (channels, 5, 7)
+    assert (of_gray[: channels if channels % 2 else channels - 1] == gray).all()
     if channels > 2:
-        assert (of_colours[:3] == colours).all()
+        assert (of_colors[:3] == colors).all()
     else:
-        assert np.abs(of_colours[0] - luma).max() < 1.5
+        assert np.abs(of_colors[0] - luma).max() < 1.5
     if channels in (2, 4):
-        assert (of_grey[-1] == 65535).all()
-        assert (of_colours[-1] == 65535).all()
+        assert (of_gray[-1] == 65535).all()
+        assert (of_colors[-1] == 65535).all()
 
 
 # Arrays
@@ -197,7 +197,7 @@ def test_an_array_s_channels_are_its_shorter_axis(tmp_path: Path) -> None:
         assert read_image(tmp_path / "a.npy", channels).shape == expected
 
 
-# What is wrong with a file
+# Errors
 
 
 WRONG: dict[str, tuple[Any, str]] = {
@@ -208,7 +208,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "pickle.npy": (np.array([{}]), "allow_pickle"),
     "line.npy": (np.zeros(3, np.uint8), r"must be \(h, w\)"),
     "empty.npy": (np.zeros((0, 3), np.uint8), "no pixels"),
-    "far.npy": (np.array([[0, 1.5]]), r"in \[-1, 1\], but are from 0 to 1.5"),
+    "far.npy": (np.array([[0, 1.5]]), r"in \[-1, 1\], but range from 0 to 1.5"),
     "nan.npy": (np.array([[0, np.nan]]), r"in \[-1, 1\]"),
     "int.npy": (np.zeros((2, 2), np.int64), "are int64"),
 }
@@ -243,7 +243,7 @@ def test_white_may_be_zero(dtype: Any, pages: int, tmp_path: Path) -> None:
     assert (read_image(tmp_path / "a.tif") == np.iinfo(dtype).max).all()
 
 
-def test_white_may_be_zero_beside_opacity(tmp_path: Path) -> None:
+def test_white_may_be_zero_beside_alpha(tmp_path: Path) -> None:
     array = np.full((9, 8, 2), 65535, np.uint16)  # black, and opaque
     flags = {"photometric": "miniswhite", "extrasamples": ["unassalpha"], "planarconfig": "contig"}
     tifffile.imwrite(tmp_path / "a.tif", array, **flags)
@@ -290,7 +290,7 @@ def test_floats_are_images() -> None:
     assert torch.equal(to_pixels(x, torch.float32), x)
 
 
-def test_pictures_are_found_by_their_names(tmp_path: Path) -> None:
+def test_images_are_found_by_their_names(tmp_path: Path) -> None:
     names = ["b/c.TIF", "a.npy", "d.jpeg", ".e.png", ".f/g.png", "h.txt", "i.svg"]
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
