@@ -1,5 +1,9 @@
 """Errors that users can fix; train.py prints their message without a traceback."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+from inspect import signature
+
 
 class UserError(Exception):
     """Something outside the code is wrong; the message names it and the remedy."""
@@ -52,3 +56,17 @@ def require_at_least(minimum: float, **arguments: float) -> None:
     for name, value in arguments.items():
         if not value >= minimum:
             raise ArgumentError(name, f"must be at least {minimum:g}, but is {value}")
+
+
+def reject_unknown(cls: type, given: Iterable[str], known: Iterable[str]) -> None:
+    """Check the names of keyword arguments.
+
+    Raises:
+        TypeError: naming the class, the first unknown argument, and the closest known one.
+    """
+    names = list(known)
+    for name in given:
+        if name not in names:
+            close = get_close_matches(name, [*names, *signature(cls).parameters], n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise TypeError(f"{cls.__name__} got an unexpected keyword argument {name!r}{hint}")

@@ -8,11 +8,10 @@ from lightning_gen.datamodules.domains import Pairs
 from lightning_gen.datamodules.translation import (
     TranslationArguments,
     TranslationDataModule,
-    Unpack,
-    reject_unknown,
 )
-from lightning_gen.errors import require_one_of
+from lightning_gen.errors import reject_unknown, require_one_of
 from lightning_gen.images.resizing import Resizing
+from lightning_gen.types import Unpack
 
 PublicPairs = Literal["edges2handbags", "edges2shoes", "facades", "maps", "night2day"]
 
@@ -46,7 +45,7 @@ class PairedImageDataModule(TranslationDataModule):
         name: PublicPairs | None = None,
         **translation: Unpack[TranslationArguments],
     ) -> None:
-        reject_unknown(type(self), translation)
+        reject_unknown(type(self), translation, TranslationArguments.__annotations__)
         if name:
             require_one_of(get_args(PublicPairs), name=name)
         super().__init__(root, name, **translation)

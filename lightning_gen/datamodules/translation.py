@@ -2,9 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, get_args
+from typing import Any, TypedDict, get_args
 
 import numpy as np
 import torch
@@ -42,12 +41,6 @@ class TranslationArguments(TypedDict, total=False):
     on_error: OnError
     seed: int
     num_workers: int
-
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-else:  # jsonargparse follows `**translation: Any` to the arguments' help and defaults
-    Unpack = {TranslationArguments: Any}
 
 
 class TranslationDataModule(TensorDataModule, ABC):
@@ -205,12 +198,3 @@ class TranslationDataModule(TensorDataModule, ABC):
         val_split = 0.1 if self.val_split is None else self.val_split
         train, val = (x.sort().values for x in random_split(len(paths), val_split, self.seed))
         return [paths[k] for k in train], [paths[k] for k in val]
-
-
-def reject_unknown(cls: type, arguments: TranslationArguments) -> None:
-    """Raise a TypeError for an unknown argument, with the class and the closest known argument."""
-    known = TranslationArguments.__annotations__
-    for name in [name for name in arguments if name not in known]:
-        close = get_close_matches(name, known, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise TypeError(f"{cls.__name__} got an unexpected keyword argument {name!r}{hint}")

@@ -8,11 +8,10 @@ from lightning_gen.datamodules.domains import Unpaired
 from lightning_gen.datamodules.translation import (
     TranslationArguments,
     TranslationDataModule,
-    Unpack,
-    reject_unknown,
 )
-from lightning_gen.errors import require_one_of
+from lightning_gen.errors import reject_unknown, require_one_of
 from lightning_gen.images.resizing import Resizing
+from lightning_gen.types import Unpack
 
 PublicDomains = Literal[
     "ae_photos",
@@ -62,7 +61,7 @@ class UnpairedImageDataModule(TranslationDataModule):
         serial: bool = False,
         **translation: Unpack[TranslationArguments],
     ) -> None:
-        reject_unknown(type(self), translation)
+        reject_unknown(type(self), translation, TranslationArguments.__annotations__)
         if name:
             require_one_of(get_args(PublicDomains), name=name)
         super().__init__(root, name, **translation)

@@ -1,7 +1,6 @@
 """Checks of arguments and custom networks when a model is made."""
 
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from inspect import signature
 from typing import TYPE_CHECKING
 from warnings import warn
@@ -9,7 +8,7 @@ from warnings import warn
 import torch
 from torch import Tensor, nn
 
-from lightning_gen.errors import ArgumentError, DataError
+from lightning_gen.errors import ArgumentError, DataError, reject_unknown
 from lightning_gen.models.base.settings import AdversarialSettings
 from lightning_gen.models.base.update import BATCH_NORMS
 from lightning_gen.sampling import eval_mode
@@ -19,19 +18,13 @@ if TYPE_CHECKING:
     from lightning_gen.models.base.adversarial import AdversarialModel
 
 
-def check_arguments(model: object, given: Iterable[str], accepted: type) -> None:
-    """Reject keyword arguments that neither the class of the model nor ``accepted`` has.
+def check_arguments(model: object, given: Iterable[str], settings: type) -> None:
+    """Check keyword arguments of a model that are fields of its settings.
 
     Raises:
         TypeError: naming the class of the model, and the closest argument.
     """
-    cls = type(model)
-    known = signature(accepted).parameters
-    for name in given:
-        if name not in known:
-            near = get_close_matches(name, [*signature(cls).parameters, *known], n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise TypeError(f"{cls.__name__} has no argument {name!r}{hint}")
+    reject_unknown(type(model), given, signature(settings).parameters)
 
 
 def check_image_shape(image_shape: ImageShape) -> ImageShape:
