@@ -1,7 +1,7 @@
 """Autoencoder, Hinton and Salakhutdinov (2006), https://doi.org/10.1126/science.1127647."""
 
-from lightning_gen.models.base import AutoencoderModel
+from lightning_gen.models import base
 
 
-class Autoencoder(AutoencoderModel):
+class Autoencoder(base.AutoencoderModel):
     """The plain autoencoder: codes of images, and images of codes."""

@@ -5,14 +5,7 @@ from typing import Any, Literal
 from torch import nn
 
 from lightning_gen.errors import require_at_least, require_one_of
-from lightning_gen.models.base import (
-    AdversarialModel,
-    GANArguments,
-    LatentSampling,
-    check_image_shape,
-    make_players,
-    reject_with_custom_network,
-)
+from lightning_gen.models import base
 from lightning_gen.networks import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -24,7 +17,7 @@ from lightning_gen.networks import (
 from lightning_gen.types import ImageShape, Unpack
 
 
-class ConditionalGAN(LatentSampling, AdversarialModel):
+class ConditionalGAN(base.LatentSampling, base.AdversarialModel):
     """A GAN whose networks take the labels of the images as a condition (eq. 2).
 
     Args:
@@ -33,15 +26,14 @@ class ConditionalGAN(LatentSampling, AdversarialModel):
         latent_dim: dimension of z ~ N(0, I).
         architecture: "dcgan" for the networks of `DCGAN`, "mlp" for those of `GAN`.
         embedding_dim: dimension of a learned embedding of the labels; 0 for one-hot labels.
-        projection: if ``True``, D takes the inner product of its features and an embedding of the
-            label (Miyato and Koyama, 2018), instead of labels beside pixels.
+        projection: if ``True``, D is a projection discriminator (Miyato and Koyama, 2018).
         base_channels: channels of the outermost convolution, for "dcgan".
-        hidden_dim: units of a fully connected layer before the score of D, for "dcgan"; 0 for none.
+        hidden_dim: units of a hidden layer before the score of D, for "dcgan"; 0 for none.
         batch_norm: if ``True``, D has batch norm, for "dcgan"; gradient penalties need ``False``.
         generator_hidden_dims: units of the hidden layers of G, for "mlp".
         discriminator_hidden_dims: units of the hidden layers of D, for "mlp".
-        maxout: number of linear pieces of each of those units of D; 1 for LeakyReLU 0.2.
-        dropout: probability of dropping one of those units.
+        maxout: number of linear pieces of each unit of D, for "mlp"; 1 for LeakyReLU 0.2.
+        dropout: probability of dropping such a unit.
         minibatch_std: if ``True``, D takes the standard deviation over the batch as an input.
         pack: number of images that D scores jointly (PacGAN, Lin et al., 2018).
         generator: custom network from latents and one-hot labels (b, num_classes) to images.
@@ -71,20 +63,17 @@ class ConditionalGAN(LatentSampling, AdversarialModel):
         pack: int = 1,
         generator: nn.Module | None = None,
         discriminator: nn.Module | None = None,
-        **settings: Unpack[GANArguments],
+        **settings: Unpack[base.GANArguments],
     ) -> None:
-        image_shape = check_image_shape(image_shape)
+        image_shape = base.check_image_shape(image_shape)
         require_one_of(("dcgan", "mlp"), architecture=architecture)
         require_at_least(1, num_classes=num_classes, latent_dim=latent_dim, pack=pack)
         require_at_least(1, base_channels=base_channels, maxout=maxout)
-        require_at_least(1, generator_hidden_dims=min(generator_hidden_dims, default=1))
-        require_at_least(1, discriminator_hidden_dims=min(discriminator_hidden_dims, default=1))
         require_at_least(0, embedding_dim=embedding_dim, hidden_dim=hidden_dim)
         options: Any = {"minibatch_std": minibatch_std, "hidden_dim": hidden_dim}
-        reject_with_custom_network("discriminator", discriminator, projection=projection, **options)
+        base.check_custom_network("discriminator", discriminator, projection=projection, **options)
         both = generator if discriminator is not None else None
-        reject_with_custom_network("pair of networks", both, embedding_dim=embedding_dim)
-        shape = packed(image_shape, pack)
+        base.check_custom_network("pair of networks", both, embedding_dim=embedding_dim)
 
         def make_G(c: int) -> nn.Module:
             if architecture == "dcgan":
@@ -92,17 +81,17 @@ class ConditionalGAN(LatentSampling, AdversarialModel):
             return MLPGenerator(latent_dim, image_shape, generator_hidden_dims, c)
 
         def make_D(c: int) -> nn.Sequential:
+            shape = packed(image_shape, pack)
             if architecture == "dcgan":
                 return DCGANDiscriminator(shape, base_channels, c, batch_norm, **options)
-            hidden_dims = discriminator_hidden_dims
-            return MLPDiscriminator(shape, hidden_dims, maxout, dropout, c, minibatch_std)
+            sizes = discriminator_hidden_dims
+            return MLPDiscriminator(shape, sizes, maxout, dropout, c, minibatch_std)
 
-        classes, dim = num_classes, embedding_dim
-        G, D = make_players(
+        G, D = base.make_players(
             generator,
             discriminator,
-            lambda: conditioned(make_G, classes, dim),
-            lambda: conditioned(make_D, classes, dim, pack, projection),
+            lambda: conditioned(make_G, num_classes, embedding_dim),
+            lambda: conditioned(make_D, num_classes, embedding_dim, pack, projection),
             *(latent_dim, image_shape, num_classes, pack),
         )
         super().__init__(image_shape, latent_dim, G, D, pack=pack, **settings)

@@ -1,11 +1,11 @@
 """Conditional VAE, Sohn et al. (2015), https://papers.nips.cc/paper/5775."""
 
 from lightning_gen.errors import require_at_least
-from lightning_gen.models.base import VariationalArguments, VariationalModel
+from lightning_gen.models import base
 from lightning_gen.types import ImageShape, Unpack
 
 
-class ConditionalVAE(VariationalModel):
+class ConditionalVAE(base.VariationalModel):
     """A VAE whose encoder and decoder take the labels of the images one-hot.
 
     Args:
@@ -21,7 +21,7 @@ class ConditionalVAE(VariationalModel):
         self,
         image_shape: ImageShape,
         num_classes: int = 10,
-        **variational: Unpack[VariationalArguments],
+        **variational: Unpack[base.VariationalArguments],
     ) -> None:
         require_at_least(1, num_classes=num_classes)
         super().__init__(image_shape, num_classes=num_classes, **variational)

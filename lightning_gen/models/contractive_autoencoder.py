@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.losses.contraction import closed_form, exact, projected
-from lightning_gen.models.base import AutoencoderModel, Reconstruction, RegularizedArguments, Terms
+from lightning_gen.models import base
 from lightning_gen.networks import Architecture, SigmoidEncoder, TransposedDecoder
 from lightning_gen.types import Images, ImageShape, Unpack, from_unit, to_unit
 
@@ -14,7 +14,7 @@ Jacobian = Literal["auto", "closed_form", "exact", "projected"]
 LONG = 64  # dimension of codes from which projections are faster
 
 
-class ContractiveAutoencoder(AutoencoderModel):
+class ContractiveAutoencoder(base.AutoencoderModel):
     """An autoencoder whose codes change little with the image: + lambda ||dh/dx||_F^2 (eq. 4).
 
     As in the paper, it has one sigmoid layer with tied weights, and cross-entropy loss; other
@@ -48,10 +48,10 @@ class ContractiveAutoencoder(AutoencoderModel):
         contraction: float = 0.1,
         jacobian: Jacobian = "auto",
         projections: int = 1,
-        loss: Reconstruction = "bce",
+        loss: base.Reconstruction = "bce",
         encoder: nn.Module | None = None,
         decoder: nn.Module | None = None,
-        **autoencoder: Unpack[RegularizedArguments],
+        **autoencoder: Unpack[base.RegularizedArguments],
     ) -> None:
         require_one_of(("tied", *get_args(Architecture)), architecture=architecture)
         require_one_of(get_args(Jacobian), jacobian=jacobian)
@@ -77,7 +77,7 @@ class ContractiveAutoencoder(AutoencoderModel):
         self.jacobian = automatic if jacobian == "auto" else jacobian
         self.contraction, self.projections = contraction, projections
 
-    def terms(self, x: Images, *c: Tensor) -> Terms:
+    def terms(self, x: Images, *c: Tensor) -> base.Terms:
         """Reconstruction and contraction, both per pixel."""
         norm = self.penalty(x).mean()
         self.observe(squared_jacobian_norm=norm)

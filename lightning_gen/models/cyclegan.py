@@ -9,35 +9,21 @@ from torch.nn.functional import l1_loss
 from lightning_gen.checkpoints import of_all_processes
 from lightning_gen.errors import ArgumentError, require_at_least
 from lightning_gen.losses import Adversarial
-from lightning_gen.models.base import (
-    GenerativeModel,
-    ImagePool,
-    ImageTranslation,
-    PairedImageMetrics,
-    PairReader,
-    Terms,
-    TranslationArguments,
-    TranslationSettings,
-    check_arguments,
-    check_image_shape,
-    finish_step,
-    make_network,
-    reference_losses,
-    update,
-)
+from lightning_gen.models import base
 from lightning_gen.networks import Norm, PatchDiscriminator, ResNetGenerator
 from lightning_gen.types import Batch, Counterparts, Direction, Images, ImageShape, Unpack
 
 POOLS_KEY = "lightning_gen/pools"
+Fakes = list[tuple[Tensor, Tensor]]  # detached translations of b and a, of each micro-batch
 
 
-class CycleGAN(ImageTranslation, GenerativeModel):
+class CycleGAN(base.ImageTranslation, base.GenerativeModel):
     """Image translation from two sets of images without pairs, in both directions.
 
     G translates images of A to B, and F images of B to A. D_B and D_A score the translations.
     Order of the updates, initialization and weights of the losses are those of the authors
     (https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix): G and F are updated first. Then both
-    discriminators, with half their loss, learn from images generated before that update, some
+    discriminators, with half their loss, learn from images generated before that base.update, some
     replaced from a pool. The learning rate is constant for the first half of the training, then
     decays linearly to 0 with each batch, without the off-by-one of the authors' epochs.
 
@@ -50,11 +36,9 @@ class CycleGAN(ImageTranslation, GenerativeModel):
         norm: "instance" or "batch" norm, of all networks.
         dropout: if ``True``, the residual blocks have dropout.
         lambda_cycle: weight of |F(G(a)) - a| and |G(F(b)) - b|.
-        lambda_identity: weight of |G(b) - b| and |F(a) - a|, relative to ``lambda_cycle``; 0 if A
-            and B have different channels.
+        lambda_identity: weight of |G(b) - b| and |F(a) - a|, relative to ``lambda_cycle``.
         pool_size: number of generated images that each discriminator may take again; 0 for none.
-        paired_validation: if ``True``, the images of validation batches are true pairs, and
-            translations are compared with them.
+        paired_validation: if ``True``, translations are compared with pairs in validation batches.
         adversarial: adversarial loss, a key of `ADVERSARIAL_LOSSES`.
         generator_ab: custom G, from images of A to images of B.
         generator_ba: custom F, from images of B to images of A.
@@ -67,8 +51,7 @@ class CycleGAN(ImageTranslation, GenerativeModel):
     """
 
     networks = ["generator_ab", "generator_ba", "discriminator_a", "discriminator_b"]
-    dropout_at_test = False
-    read: PairReader
+    read: base.PairReader
 
     def __init__(
         self,
@@ -88,38 +71,38 @@ class CycleGAN(ImageTranslation, GenerativeModel):
         generator_ba: nn.Module | None = None,
         discriminator_a: nn.Module | None = None,
         discriminator_b: nn.Module | None = None,
-        **settings: Unpack[TranslationArguments],
+        **settings: Unpack[base.TranslationArguments],
     ) -> None:
-        check_arguments(self, settings, TranslationSettings)
-        a = check_image_shape(image_shape)
+        base.check_arguments(self, settings, base.TranslationSettings)
+        a = base.check_image_shape(image_shape)
         b = a[0] if target_channels is None else target_channels, *a[1:]
         require_at_least(1, target_channels=b[0])
-        require_at_least(0, lambda_cycle=lambda_cycle, lambda_identity=lambda_identity)
-        require_at_least(0, pool_size=pool_size)
+        require_at_least(0, lambda_cycle=lambda_cycle, pool_size=pool_size)
+        require_at_least(0, lambda_identity=lambda_identity)
         if lambda_identity and a[0] != b[0]:
             raise ArgumentError("lambda_identity", f"must be 0: A has {a[0]} channels, B {b[0]}")
-        super().__init__(image_shape, TranslationSettings(**settings))
-        self.automatic_optimization = False
+        super().__init__(image_shape, base.TranslationSettings(**settings))
 
-        def G(name: str, custom: nn.Module | None, x: ImageShape, y: ImageShape) -> nn.Module:
-            options = num_blocks, base_channels, norm, dropout
-            return make_network(name, custom, lambda: ResNetGenerator(x[0], y[0], *options), x, y)
+        def G(x: ImageShape, y: ImageShape) -> nn.Module:
+            return ResNetGenerator(x[0], y[0], num_blocks, base_channels, norm, dropout)
 
-        def D(name: str, custom: nn.Module | None, x: ImageShape) -> nn.Module:
-            options = num_layers, base_channels, norm
-            return make_network(name, custom, lambda: PatchDiscriminator(x[0], *options), x)
+        def D(x: ImageShape) -> nn.Module:
+            return PatchDiscriminator(x[0], num_layers, base_channels, norm)
 
-        self.generator_ab = G("generator_ab", generator_ab, a, b)
-        self.generator_ba = G("generator_ba", generator_ba, b, a)
-        self.discriminator_a = D("discriminator_a", discriminator_a, a)
-        self.discriminator_b = D("discriminator_b", discriminator_b, b)
+        self.generator_ab = base.make_network("generator_ab", generator_ab, lambda: G(a, b), a, b)
+        self.generator_ba = base.make_network("generator_ba", generator_ba, lambda: G(b, a), b, a)
+        self.discriminator_a = base.make_network(
+            "discriminator_a", discriminator_a, lambda: D(a), a
+        )
+        self.discriminator_b = base.make_network(
+            "discriminator_b", discriminator_b, lambda: D(b), b
+        )
         self.save_hyperparameters(ignore=self.networks)
-        self.adversarial = reference_losses(adversarial)
-        self.read = PairReader(a[0], b[0])
+        self.adversarial = base.reference_losses(adversarial)
+        self.read = base.PairReader(a[0], b[0])
         self.lambda_cycle, self.lambda_identity = lambda_cycle, lambda_identity * lambda_cycle
-        self.pools = ImagePool(pool_size), ImagePool(pool_size)
-        self.paired_validation = paired_validation
-        self.paired_metrics = nn.ModuleDict({"a": PairedImageMetrics(), "b": PairedImageMetrics()})
+        self.pools = base.ImagePool(pool_size), base.ImagePool(pool_size)
+        self.metrics_a, self.metrics_b = map(base.PairedImageMetrics, ("_a", "_b"))
 
     @property
     def players(self) -> dict[str, nn.Module]:
@@ -130,20 +113,16 @@ class CycleGAN(ImageTranslation, GenerativeModel):
         }
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Update G and F, then D_A and D_B on images generated before that update."""
+        """Update G and F, then D_A and D_B on images generated before that base.update."""
         a, b = map(self.to_device, self.read(batch))
-        fakes: list[tuple[Tensor, Tensor]] = []  # of each micro-batch
-        update(self, "g", lambda a, b: self.generator_terms(a, b, fakes), a, b)
-        fake_a, fake_b = (
-            pool.query(torch.cat(x))
-            for pool, x in zip(self.pools, zip(*fakes, strict=True), strict=True)
-        )
-        update(self, "d", self.discriminator_terms, a, b, fake_a, fake_b)
-        finish_step(self)
+        fakes: Fakes = []
+        base.update(self, "g", lambda a, b: self.generator_terms(a, b, fakes), a, b)
+        fake_a, fake_b = map(torch.cat, zip(*fakes, strict=True))
+        fake_a, fake_b = self.pools[0].query(fake_a), self.pools[1].query(fake_b)
+        base.update(self, "d", self.discriminator_terms, a, b, fake_a, fake_b)
+        base.finish_step(self)
 
-    def generator_terms(
-        self, a: Images, b: Counterparts, fakes: list[tuple[Tensor, Tensor]]
-    ) -> Terms:
+    def generator_terms(self, a: Images, b: Counterparts, fakes: Fakes) -> base.Terms:
         """Loss of G and F (eq. 3; sec. 5.2 for the identity); append the detached translations."""
         G, F = self.generator_ab, self.generator_ba
         fake_b = G(a)
@@ -154,10 +133,9 @@ class CycleGAN(ImageTranslation, GenerativeModel):
         # before D, as in the authors' code: gradients are summed in the order of the passes
         same_b, same_a = (G(b), F(a)) if self.lambda_identity else (b, a)
         D_A, D_B, loss = self.discriminator_a, self.discriminator_b, self.adversarial
-        relativistic = loss.relativistic
         terms = {
-            "adversarial_b": loss.generator(D_B(fake_b), D_B(b) if relativistic else None),
-            "adversarial_a": loss.generator(D_A(fake_a), D_A(a) if relativistic else None),
+            "adversarial_b": loss.generator(D_B(fake_b), D_B(b) if loss.relativistic else None),
+            "adversarial_a": loss.generator(D_A(fake_a), D_A(a) if loss.relativistic else None),
             "cycle_a": self.lambda_cycle * l1_loss(rec_a, a),
             "cycle_b": self.lambda_cycle * l1_loss(rec_b, b),
         }
@@ -167,8 +145,8 @@ class CycleGAN(ImageTranslation, GenerativeModel):
         return terms
 
     def discriminator_terms(
-        self, a: Images, b: Counterparts, fake_a: Tensor, fake_b: Tensor
-    ) -> Terms:
+        self, a: Tensor, b: Tensor, fake_a: Tensor, fake_b: Tensor
+    ) -> base.Terms:
         """Loss of D_A and D_B."""
         D_A, D_B, loss = self.discriminator_a, self.discriminator_b, self.adversarial
         return {
@@ -183,12 +161,10 @@ class CycleGAN(ImageTranslation, GenerativeModel):
             "cycle_a": l1_loss(rec_a.float(), a.float()),
             "cycle_b": l1_loss(rec_b.float(), b.float()),
         }
-        if self.paired_validation:
-            for domain, fake, target in (("a", fake_a, a), ("b", fake_b, b)):
-                paired = self.paired_metrics[domain](fake, target)
-                metrics |= {f"{name}_{domain}": value for name, value in paired.items()}
-        named = {f"{stage}/{name}": value for name, value in metrics.items()}
-        self.log_dict(named, batch_size=len(a), sync_dist=True)
+        if self.hparams["paired_validation"]:
+            metrics |= self.metrics_a(fake_a, a) | self.metrics_b(fake_b, b)
+        for name, value in metrics.items():
+            self.log(f"{stage}/{name}", value, batch_size=len(a), sync_dist=True)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Images:
         """Return the translations of the images of A."""
@@ -207,10 +183,8 @@ class CycleGAN(ImageTranslation, GenerativeModel):
         """Return images, their translations and their reconstructions, by direction."""
         a, b = map(self.to_device, self.read(batch))
         fake_b, fake_a = self.translate(a, "AtoB"), self.translate(b, "BtoA")
-        return {
-            "AtoB": (a, fake_b, self.translate(fake_b, "BtoA")),
-            "BtoA": (b, fake_a, self.translate(fake_a, "AtoB")),
-        }
+        rec_a, rec_b = self.translate(fake_b, "BtoA"), self.translate(fake_a, "AtoB")
+        return {"AtoB": (a, fake_b, rec_a), "BtoA": (b, fake_a, rec_b)}
 
     def on_fit_start(self) -> None:
         """Empty the pools, unless the run is resumed."""

@@ -3,19 +3,12 @@
 from torch import nn
 
 from lightning_gen.errors import require_at_least
-from lightning_gen.models.base import (
-    AdversarialModel,
-    GANArguments,
-    LatentSampling,
-    check_image_shape,
-    make_players,
-    reject_with_custom_network,
-)
+from lightning_gen.models import base
 from lightning_gen.networks import DCGANDiscriminator, DCGANGenerator, packed
 from lightning_gen.types import ImageShape, Unpack
 
 
-class DCGAN(LatentSampling, AdversarialModel):
+class DCGAN(base.LatentSampling, base.AdversarialModel):
     """A GAN of strided convolutions with batch norm, initialized from N(0, 0.02) (sec. 3, 4).
 
     Learning rate and momentum are those of the paper. Kernels are 4x4 instead of 5x5, as is common
@@ -53,15 +46,15 @@ class DCGAN(LatentSampling, AdversarialModel):
         pack: int = 1,
         generator: nn.Module | None = None,
         discriminator: nn.Module | None = None,
-        **settings: Unpack[GANArguments],
+        **settings: Unpack[base.GANArguments],
     ) -> None:
-        image_shape = check_image_shape(image_shape)
+        image_shape = base.check_image_shape(image_shape)
         require_at_least(1, latent_dim=latent_dim, base_channels=base_channels, pack=pack)
         require_at_least(0, hidden_dim=hidden_dim)
-        reject_with_custom_network(
+        base.check_custom_network(
             "discriminator", discriminator, minibatch_std=minibatch_std, hidden_dim=hidden_dim
         )
-        G, D = make_players(
+        G, D = base.make_players(
             generator,
             discriminator,
             lambda: DCGANGenerator(latent_dim, image_shape, base_channels),

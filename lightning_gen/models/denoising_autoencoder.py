@@ -5,13 +5,13 @@ from typing import Literal, get_args
 import torch
 
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
-from lightning_gen.models.base import AutoencoderArguments, AutoencoderModel
+from lightning_gen.models import base
 from lightning_gen.types import Images, ImageShape, Unpack, from_unit, to_unit
 
 Noise = Literal["gaussian", "masking", "salt_and_pepper"]
 
 
-class DenoisingAutoencoder(AutoencoderModel):
+class DenoisingAutoencoder(base.AutoencoderModel):
     """An autoencoder that reconstructs images from corrupted ones (sec. 3.2).
 
     Args:
@@ -35,7 +35,7 @@ class DenoisingAutoencoder(AutoencoderModel):
         noise: Noise = "gaussian",
         noise_factor: float = 0.3,
         noisy_target: bool = False,
-        **autoencoder: Unpack[AutoencoderArguments],
+        **autoencoder: Unpack[base.AutoencoderArguments],
     ) -> None:
         require_one_of(get_args(Noise), noise=noise)
         require_at_least(0, noise_factor=noise_factor)

@@ -3,19 +3,12 @@
 from torch import nn
 
 from lightning_gen.errors import require_at_least
-from lightning_gen.models.base import (
-    AdversarialModel,
-    GANArguments,
-    LatentSampling,
-    check_image_shape,
-    make_players,
-    reject_with_custom_network,
-)
+from lightning_gen.models import base
 from lightning_gen.networks import MLPDiscriminator, MLPGenerator, packed
 from lightning_gen.types import ImageShape, Unpack
 
 
-class GAN(LatentSampling, AdversarialModel):
+class GAN(base.LatentSampling, base.AdversarialModel):
     """The original GAN: multilayer perceptrons that map noise z ~ N(0, I) to images.
 
     As in the paper (sec. 5), the generator has ReLU units, and the discriminator maxout units with
@@ -52,14 +45,12 @@ class GAN(LatentSampling, AdversarialModel):
         pack: int = 1,
         generator: nn.Module | None = None,
         discriminator: nn.Module | None = None,
-        **settings: Unpack[GANArguments],
+        **settings: Unpack[base.GANArguments],
     ) -> None:
-        image_shape = check_image_shape(image_shape)
+        image_shape = base.check_image_shape(image_shape)
         require_at_least(1, latent_dim=latent_dim, maxout=maxout, pack=pack)
-        require_at_least(1, generator_hidden_dims=min(generator_hidden_dims, default=1))
-        require_at_least(1, discriminator_hidden_dims=min(discriminator_hidden_dims, default=1))
-        reject_with_custom_network("discriminator", discriminator, minibatch_std=minibatch_std)
-        G, D = make_players(
+        base.check_custom_network("discriminator", discriminator, minibatch_std=minibatch_std)
+        G, D = base.make_players(
             generator,
             discriminator,
             lambda: MLPGenerator(latent_dim, image_shape, generator_hidden_dims),

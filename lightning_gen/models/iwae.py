@@ -4,11 +4,11 @@ from torch import Tensor
 
 from lightning_gen.errors import require_at_least
 from lightning_gen.losses import log_mean_exp
-from lightning_gen.models.base import LatentArguments, Terms, VariationalModel
+from lightning_gen.models import base
 from lightning_gen.types import Images, ImageShape, Unpack
 
 
-class IWAE(VariationalModel):
+class IWAE(base.VariationalModel):
     """A VAE with a tighter bound from k samples: L_k = E log 1/k sum p(x, z_i) / q(z_i | x).
 
     Args:
@@ -24,14 +24,14 @@ class IWAE(VariationalModel):
     hidden_arguments = ["beta", "kl_warmup", "free_bits"]  # the bound has no KL term
 
     def __init__(
-        self, image_shape: ImageShape, k: int = 5, **variational: Unpack[LatentArguments]
+        self, image_shape: ImageShape, k: int = 5, **variational: Unpack[base.LatentArguments]
     ) -> None:
         require_at_least(1, k=k)
         super().__init__(image_shape, beta=1.0, kl_warmup=0.0, free_bits=0.0, **variational)
         self.save_hyperparameters(ignore=[*self.networks, *self.hidden_arguments])
         self.k = k
 
-    def terms(self, x: Images, *c: Tensor) -> Terms:
+    def terms(self, x: Images, *c: Tensor) -> base.Terms:
         """Negative bound (eq. 8)."""
         log_weights = self.log_weights(self.binarize(x), self.k, *c)
         bound = log_mean_exp(log_weights, 0).mean()

@@ -8,23 +8,12 @@ from torch.nn.functional import l1_loss
 
 from lightning_gen.errors import ArgumentError, DataError, require_at_least, require_one_of
 from lightning_gen.losses import Adversarial
-from lightning_gen.models.base import (
-    AdversarialModel,
-    ImageTranslation,
-    PairedImageMetrics,
-    PairReader,
-    RegularizationArguments,
-    Schedule,
-    Terms,
-    check_image_shape,
-    make_network,
-    reference_losses,
-)
+from lightning_gen.models import base
 from lightning_gen.networks import Norm, PatchDiscriminator, UNetGenerator
 from lightning_gen.types import Batch, Direction, Images, ImageShape, Logits, Translations, Unpack
 
 
-class Pix2Pix(ImageTranslation, AdversarialModel):
+class Pix2Pix(base.ImageTranslation, base.AdversarialModel):
     """Image translation from pairs of images: a conditional GAN with an L1 term.
 
     The condition is the source image a. G is a U-Net, with dropout as its only noise. D scores
@@ -60,7 +49,7 @@ class Pix2Pix(ImageTranslation, AdversarialModel):
             ``augmentations`` contains "color", which would mix the colors of both images.
     """
 
-    read: PairReader
+    read: base.PairReader
 
     def __init__(
         self,
@@ -75,13 +64,13 @@ class Pix2Pix(ImageTranslation, AdversarialModel):
         dropout_at_test: bool = False,
         lambda_l1: float = 100.0,
         adversarial: Adversarial = "non_saturating",
-        schedule: Schedule = "linear",
+        schedule: base.Schedule = "linear",
         decay_from: float = 0.5,
         generator: nn.Module | None = None,
         discriminator: nn.Module | None = None,
-        **settings: Unpack[RegularizationArguments],
+        **settings: Unpack[base.RegularizationArguments],
     ) -> None:
-        channels_a, h, w = check_image_shape(image_shape)
+        channels_a, h, w = base.check_image_shape(image_shape)
         channels_b = channels_a if target_channels is None else target_channels
         require_one_of(("AtoB", "BtoA"), direction=direction)
         require_at_least(0, lambda_l1=lambda_l1)
@@ -97,14 +86,14 @@ class Pix2Pix(ImageTranslation, AdversarialModel):
         source, target = (
             (channels_a, channels_b) if direction == "AtoB" else (channels_b, channels_a)
         )
-        G = make_network(
+        G = base.make_network(
             "generator",
             generator,
             lambda: UNetGenerator(source, target, num_downs, base_channels, norm, dropout),
             (source, h, w),
             (target, h, w),
         )
-        D = make_network(
+        D = base.make_network(
             "discriminator",
             discriminator,
             lambda: PatchDiscriminator(source + target, num_layers, base_channels, norm),
@@ -124,11 +113,11 @@ class Pix2Pix(ImageTranslation, AdversarialModel):
             **settings,
         )
         self.save_hyperparameters(ignore=self.networks)
-        self.adversarial = reference_losses(adversarial)
-        self.read = PairReader(channels_a, channels_b)
+        self.adversarial = base.reference_losses(adversarial)
+        self.read = base.PairReader(channels_a, channels_b)
         self.direction, self.lambda_l1 = direction, lambda_l1
         self.dropout_at_test = dropout_at_test
-        self.paired_metrics = PairedImageMetrics()
+        self.paired_metrics = base.PairedImageMetrics()
 
     def unpack(self, batch: Batch) -> tuple[Images, tuple[Tensor, ...]]:
         """Return the target image b, and the source image a as the condition."""
@@ -153,7 +142,7 @@ class Pix2Pix(ImageTranslation, AdversarialModel):
         """Return the raw scores of D for patches of both images."""
         return super().discriminate(torch.cat([*c, x], 1))
 
-    def generator_terms(self, x: Images, fake: Images | None, *c: Tensor) -> Terms:
+    def generator_terms(self, x: Images, fake: Images | None, *c: Tensor) -> base.Terms:
         """Loss of G: adversarial loss and L1 distance (eq. 4)."""
         fake = self.generate(len(x), *c) if fake is None else fake
         terms = super().generator_terms(x, fake, *c)

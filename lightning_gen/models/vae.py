@@ -1,7 +1,7 @@
 """Auto-Encoding Variational Bayes, Kingma and Welling (2014), https://arxiv.org/abs/1312.6114."""
 
-from lightning_gen.models.base import VariationalModel
+from lightning_gen.models import base
 
 
-class VAE(VariationalModel):
+class VAE(base.VariationalModel):
     """The variational autoencoder, with optional beta, KL warm-up and free bits."""

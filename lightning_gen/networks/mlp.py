@@ -7,7 +7,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from lightning_gen.errors import ArgumentError
+from lightning_gen.errors import ArgumentError, require_at_least
 from lightning_gen.networks.regularization import MinibatchStd
 from lightning_gen.types import ImageShape
 
@@ -25,6 +25,7 @@ class MLPGenerator(nn.Sequential):
         hidden_dims: Sequence[int],
         condition: int = 0,
     ) -> None:
+        require_at_least(1, generator_hidden_dims=min(hidden_dims, default=1))
         sizes = (latent_dim + condition, *hidden_dims)
         hidden = [
             layer
@@ -71,6 +72,7 @@ class MLPDiscriminator(nn.Sequential):
         condition: int = 0,
         minibatch_std: bool = False,
     ) -> None:
+        require_at_least(1, discriminator_hidden_dims=min(hidden_dims, default=1))
         if not 0 <= dropout < 1:
             raise ArgumentError("dropout", f"must be in [0, 1), but is {dropout}")
         layers: list[nn.Module] = [nn.Flatten()]

@@ -14,10 +14,10 @@ from lightning_gen.models.base.autoencoder import AutoencoderModel, Reconstructi
 from lightning_gen.models.base.batches import PairReader
 from lightning_gen.models.base.checks import (
     check_arguments,
+    check_custom_network,
     check_image_shape,
     make_network,
     make_players,
-    reject_with_custom_network,
 )
 from lightning_gen.models.base.generative_model import GenerativeModel
 from lightning_gen.models.base.latent_sampling import LatentSampling
@@ -58,6 +58,6 @@ __all__ = [
     "make_network",
     "make_players",
     "reference_losses",
-    "reject_with_custom_network",
+    "check_custom_network",
     "update",
 ]

@@ -63,7 +63,6 @@ class AdversarialModel(GenerativeModel, ABC):
         check_arguments(self, settings, AdversarialSettings)
         super().__init__(image_shape, AdversarialSettings(**settings))
         check_batch_norm(discriminator, self.settings)
-        self.automatic_optimization = False
         self.latent_dim = latent_dim
         self.generator, self.discriminator = generator, discriminator
         self.average: nn.Module | None = None

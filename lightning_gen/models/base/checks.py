@@ -64,7 +64,7 @@ def check_incomplete_pack(model: "AdversarialModel") -> None:
         raise ArgumentError("pack", f"is {pack}, but the batch has fewer images")
 
 
-def reject_with_custom_network(network: str, custom: nn.Module | None, **arguments: float) -> None:
+def check_custom_network(network: str, custom: nn.Module | None, **arguments: float) -> None:
     """Reject options that only affect the default network.
 
     Raises:

@@ -16,7 +16,7 @@ from lightning_gen.compat import batches_seen
 from lightning_gen.errors import ArgumentError, DataError
 from lightning_gen.models.base.batches import BatchReader, PairReader
 from lightning_gen.models.base.nonfinite import NonFiniteGuard
-from lightning_gen.models.base.settings import OptimizerSettings
+from lightning_gen.models.base.settings import AlternatingOptimizerSettings, OptimizerSettings
 from lightning_gen.models.base.strategies import check_strategy
 from lightning_gen.sampling import derive_seed, seed_generators
 from lightning_gen.types import Batch, ImageShape, Labels, Scalar
@@ -40,6 +40,7 @@ class GenerativeModel(LightningModule, ABC):
     def __init__(self, image_shape: ImageShape, settings: OptimizerSettings) -> None:
         super().__init__()
         self.image_shape, self.settings = image_shape, settings
+        self.automatic_optimization = not isinstance(settings, AlternatingOptimizerSettings)
         self.read: BatchReader | PairReader = BatchReader(image_shape)
         self.step_metrics: dict[str, Scalar] = {}
         self.observed: dict[str, Scalar] = {}

@@ -27,7 +27,7 @@ class ImageTranslation(Base):
     """
 
     translators: dict[Direction, nn.Module]
-    dropout_at_test: bool
+    dropout_at_test = False
 
     def translate(
         self, x: Images, direction: Direction | None = None, seed: int | None = None
@@ -42,7 +42,7 @@ class ImageTranslation(Base):
         Raises:
             ArgumentError: If the model does not translate in this direction.
         """
-        chosen: Direction = direction or next(iter(self.translators))
+        chosen = next(iter(self.translators)) if direction is None else direction
         require_one_of(tuple(self.translators), direction=chosen)
         with eval_mode(self) if seed is None else sampling_mode(self, self.device, seed):
             keep_dropout(self, self.dropout_at_test)
@@ -64,10 +64,15 @@ def reference_losses(adversarial: Adversarial) -> AdversarialLoss:
 
 
 class PairedImageMetrics(nn.Module):
-    """PSNR, SSIM and L1 distance of translations, over all batches and processes of a stage."""
+    """PSNR, SSIM and L1 distance of translations, over all batches and processes of a stage.
 
-    def __init__(self) -> None:
+    Args:
+        suffix: end of the names of the metrics.
+    """
+
+    def __init__(self, suffix: str = "") -> None:
         super().__init__()
+        self.suffix = suffix
         self.psnr = PeakSignalNoiseRatio(data_range=1.0, dim=(1, 2, 3))
         self.ssim = StructuralSimilarityIndexMeasure(data_range=1.0)
 
@@ -86,4 +91,9 @@ class PairedImageMetrics(nn.Module):
         p, q = to_unit(fake), to_unit(x)
         self.psnr.update(p, q)
         self.ssim.update(p, q)
-        return {"psnr": self.psnr, "ssim": self.ssim, "l1": l1_loss(fake, x)}
+        metrics: dict[str, Metric | Tensor] = {
+            "psnr": self.psnr,
+            "ssim": self.ssim,
+            "l1": l1_loss(fake, x),
+        }
+        return {f"{name}{self.suffix}": value for name, value in metrics.items()}
