@@ -5,8 +5,7 @@ is a softplus, which stays finite where the sigmoid rounds to 0 or 1.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import Literal
 
 from torch.nn.functional import relu, softplus
@@ -28,7 +27,8 @@ class AdversarialLoss:
         relativistic: whether the loss of G depends on real scores.
         has_targets: whether D regresses real scores to a target, which can be smoothed.
         scores_are_logits: whether sigmoid(score) is D(x) of the paper.
-        scale: weight of the loss of D, which also applies to terms added to it.
+        scale: weight of the loss of D, and of terms that are part of it.
+        generator_scale: weight of the loss of G.
     """
 
     of_discriminator: Callable[[Logits, Logits], Scalar]
@@ -37,34 +37,16 @@ class AdversarialLoss:
     has_targets: bool = False
     scores_are_logits: bool = False
     scale: float = 1.0
+    generator_scale: float = 1.0
 
     def discriminator(self, real: Logits, fake: Logits) -> Scalar:
-        """Return the loss of D from real and fake scores, each averaged over the batch."""
-        return self.of_discriminator(to_float32(real), to_float32(fake))
+        """Return the loss of D, averaged over real and over fake scores."""
+        return self.scale * self.of_discriminator(to_float32(real), to_float32(fake))
 
     def generator(self, fake: Logits, real: Logits | None = None) -> Scalar:
-        """Return the loss of G, averaged over the batch.
-
-        Args:
-            fake: scores of generated images.
-            real: scores of as many real images, which relativistic losses need.
-        """
-        if self.relativistic and real is not None:
-            return self.of_generator(to_float32(real), to_float32(fake))
-        return self.of_generator(to_float32(fake))
-
-    def weighted(self, discriminator: float, generator: float) -> "AdversarialLoss":
-        """Return the same losses, each multiplied by a constant."""
-        return replace(
-            self,
-            of_discriminator=partial(_times, discriminator, self.of_discriminator),
-            of_generator=partial(_times, generator, self.of_generator),
-            scale=discriminator * self.scale,
-        )
-
-
-def _times(weight: float, loss: Callable[..., Scalar], *scores: Logits) -> Scalar:
-    return weight * loss(*scores)
+        """Return the loss of G, averaged over scores; relativistic losses need real scores."""
+        scores = [fake] if real is None or not self.relativistic else [real, fake]
+        return self.generator_scale * self.of_generator(*map(to_float32, scores))
 
 
 def cross_entropy(real: Logits, fake: Logits) -> Scalar:

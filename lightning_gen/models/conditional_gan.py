@@ -34,7 +34,7 @@ class ConditionalGAN(base.LatentSampling, base.AdversarialModel):
         discriminator_hidden_dims: units of the hidden layers of D, for "mlp".
         maxout: number of linear pieces of each unit of D, for "mlp"; 1 for LeakyReLU 0.2.
         dropout: probability of dropping such a unit.
-        minibatch_std: if ``True``, D takes the standard deviation over the batch as an input.
+        minibatch_std: if ``True``, D has a `MinibatchStd` layer (Karras et al., 2018).
         pack: number of images that D scores jointly (PacGAN, Lin et al., 2018).
         generator: custom network from latents and one-hot labels (b, num_classes) to images.
         discriminator: custom network from images and one-hot labels to raw scores (b, ...).

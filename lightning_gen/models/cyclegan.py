@@ -20,12 +20,11 @@ Fakes = list[tuple[Tensor, Tensor]]  # detached translations of b and a, of each
 class CycleGAN(base.ImageTranslation, base.GenerativeModel):
     """Image translation from two sets of images without pairs, in both directions.
 
-    G translates images of A to B, and F images of B to A. D_B and D_A score the translations.
-    Order of the updates, initialization and weights of the losses are those of the authors
+    G translates images of A to B, F images of B to A; D_B and D_A score the translations. Order of
+    the updates, initialization and weights of the losses are those of the authors
     (https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix): G and F are updated first. Then both
-    discriminators, with half their loss, learn from images generated before that base.update, some
-    replaced from a pool. The learning rate is constant for the first half of the training, then
-    decays linearly to 0 with each batch, without the off-by-one of the authors' epochs.
+    discriminators, with half their loss, learn from images generated before that update, some
+    replaced from a pool. The learning rate decays in the second half of the training.
 
     Args:
         image_shape: (channels, height, width) of the images of A, multiples of 4 pixels.
@@ -82,6 +81,7 @@ class CycleGAN(base.ImageTranslation, base.GenerativeModel):
         if lambda_identity and a[0] != b[0]:
             raise ArgumentError("lambda_identity", f"must be 0: A has {a[0]} channels, B {b[0]}")
         super().__init__(image_shape, base.TranslationSettings(**settings))
+        make = base.make_network
 
         def G(x: ImageShape, y: ImageShape) -> nn.Module:
             return ResNetGenerator(x[0], y[0], num_blocks, base_channels, norm, dropout)
@@ -89,14 +89,10 @@ class CycleGAN(base.ImageTranslation, base.GenerativeModel):
         def D(x: ImageShape) -> nn.Module:
             return PatchDiscriminator(x[0], num_layers, base_channels, norm)
 
-        self.generator_ab = base.make_network("generator_ab", generator_ab, lambda: G(a, b), a, b)
-        self.generator_ba = base.make_network("generator_ba", generator_ba, lambda: G(b, a), b, a)
-        self.discriminator_a = base.make_network(
-            "discriminator_a", discriminator_a, lambda: D(a), a
-        )
-        self.discriminator_b = base.make_network(
-            "discriminator_b", discriminator_b, lambda: D(b), b
-        )
+        self.generator_ab = make("generator_ab", generator_ab, lambda: G(a, b), a, b)
+        self.generator_ba = make("generator_ba", generator_ba, lambda: G(b, a), b, a)
+        self.discriminator_a = make("discriminator_a", discriminator_a, lambda: D(a), a)
+        self.discriminator_b = make("discriminator_b", discriminator_b, lambda: D(b), b)
         self.save_hyperparameters(ignore=self.networks)
         self.adversarial = base.reference_losses(adversarial)
         self.read = base.PairReader(a[0], b[0])
@@ -165,10 +161,6 @@ class CycleGAN(base.ImageTranslation, base.GenerativeModel):
             metrics |= self.metrics_a(fake_a, a) | self.metrics_b(fake_b, b)
         for name, value in metrics.items():
             self.log(f"{stage}/{name}", value, batch_size=len(a), sync_dist=True)
-
-    def predict_step(self, batch: Batch, batch_idx: int) -> Images:
-        """Return the translations of the images of A."""
-        return self.translate(self.read(batch)[0])
 
     def forward(self, x: Images, direction: Direction = "AtoB") -> Images:
         """Return G(x), or F(x) for "BtoA"."""

@@ -20,12 +20,10 @@ class DCGAN(base.LatentSampling, base.AdversarialModel):
         latent_dim: dimension of z ~ N(0, I).
         base_channels: channels of the outermost convolution; they double with each halving of the
             image, up to 8 times.
-        hidden_dim: units of a fully connected layer before the score of D, 1024 in the authors'
-            code for MNIST; 0 for no such layer, as in the paper (sec. 3).
-        batch_norm: if ``True``, D has batch norm as in the paper; gradient penalties need
-            ``False``.
-        minibatch_std: if ``True``, D takes the standard deviation over the batch as an input
-            (Karras et al., 2018).
+        hidden_dim: units of a hidden layer before the score of D, 1024 in the authors' code for
+            MNIST; 0 for none, as in the paper (sec. 3).
+        batch_norm: if ``True``, D has batch norm; gradient penalties need ``False``.
+        minibatch_std: if ``True``, D has a `MinibatchStd` layer (Karras et al., 2018).
         pack: number of images that D scores jointly (PacGAN, Lin et al., 2018).
         generator: custom network from latents (b, latent_dim) to images (b, *image_shape).
         discriminator: custom network from images to raw scores (b, ...).

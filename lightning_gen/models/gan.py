@@ -22,8 +22,7 @@ class GAN(base.LatentSampling, base.AdversarialModel):
         discriminator_hidden_dims: units of the hidden layers of D.
         maxout: number of linear pieces of each unit of D; 1 for LeakyReLU 0.2.
         dropout: probability of dropping a unit of D.
-        minibatch_std: if ``True``, D takes the standard deviation over the batch as an input
-            (Karras et al., 2018).
+        minibatch_std: if ``True``, D has a `MinibatchStd` layer (Karras et al., 2018).
         pack: number of images that D scores jointly (PacGAN, Lin et al., 2018).
         generator: custom network from latents (b, latent_dim) to images (b, *image_shape).
         discriminator: custom network from images to raw scores (b, ...).

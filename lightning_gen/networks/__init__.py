@@ -12,6 +12,7 @@ from lightning_gen.networks.autoencoders import (
 from lightning_gen.networks.conditional import LabelEmbedding, ProjectionDiscriminator, conditioned
 from lightning_gen.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from lightning_gen.networks.mlp import MLPDiscriminator, MLPGenerator
+from lightning_gen.networks.normalization import BATCH_NORMS, frozen_statistics
 from lightning_gen.networks.patches import PatchDiscriminator
 from lightning_gen.networks.reference import load_reference_weights, save_reference_weights
 from lightning_gen.networks.regularization import (
@@ -28,6 +29,7 @@ from lightning_gen.networks.translation import Norm
 from lightning_gen.networks.unet import UNetGenerator
 
 __all__ = [
+    "BATCH_NORMS",
     "Activation",
     "Architecture",
     "Augmentation",
@@ -51,6 +53,7 @@ __all__ = [
     "augment",
     "clip_weights",
     "conditioned",
+    "frozen_statistics",
     "last_layer_inputs",
     "packed",
     "load_reference_weights",

@@ -1,7 +1,6 @@
 """Generative adversarial nets, Goodfellow et al. (2014), https://arxiv.org/abs/1406.2661."""
 
 from abc import ABC
-from functools import partial
 from typing import Any
 
 import torch
@@ -10,11 +9,7 @@ from torch import Tensor, nn
 from lightning_gen.losses import ADVERSARIAL_LOSSES, gradient_penalty, squared_gradient
 from lightning_gen.models.base.arguments import AdversarialArguments
 from lightning_gen.models.base.average import discard_average, restore_average
-from lightning_gen.models.base.checks import (
-    check_arguments,
-    check_batch_norm,
-    check_incomplete_pack,
-)
+from lightning_gen.models.base.checks import check_arguments, check_batch_norm, check_pack
 from lightning_gen.models.base.generative_model import GenerativeModel
 from lightning_gen.models.base.settings import AdversarialSettings
 from lightning_gen.models.base.update import Terms, finish_step, update
@@ -44,9 +39,6 @@ class AdversarialModel(GenerativeModel, ABC):
 
     Attributes:
         average: running average of G, if `GeneratorEMA` maintains one.
-
-    Raises:
-        ArgumentError: If an argument is out of range.
     """
 
     networks = ["generator", "discriminator"]
@@ -79,7 +71,7 @@ class AdversarialModel(GenerativeModel, ABC):
         """Algorithm 1; its inner loop "for k steps" runs over successive batches."""
         x, c = self.unpack(batch)
         if not len(x):
-            check_incomplete_pack(self)
+            check_pack(self)
             return
         generator_turn = (self.trainer.global_step + 1) % self.settings.k == 0
         fake = self.generate(len(x), *c) if self.settings.share_fakes and generator_turn else None
@@ -91,13 +83,7 @@ class AdversarialModel(GenerativeModel, ABC):
         finish_step(self)
 
     def discriminator_terms(self, x: Images, fake: Images | None, *c: Tensor) -> Terms:
-        """Loss of D: adversarial loss and penalties.
-
-        Args:
-            x: real images (b, c, h, w).
-            fake: generated images, if both players share them; otherwise new ones are generated.
-            c: condition.
-        """
+        """Loss of D on real images x; fakes are generated unless both players share them."""
         fake = (self.generate(len(x), *c) if fake is None else fake).detach()
         x, fake = (images.detach().requires_grad_() if r else images
                    for images, r in ((x, self.settings.r1), (fake, self.settings.r2)))  # fmt: skip
@@ -122,7 +108,7 @@ class AdversarialModel(GenerativeModel, ABC):
         return terms
 
     def generator_terms(self, x: Images, fake: Images | None, *c: Tensor) -> Terms:
-        """Loss of G: adversarial loss. Takes the arguments of `discriminator_terms`."""
+        """Loss of G; fakes are generated unless both players share them."""
         fake = self.generate(len(x), *c) if fake is None else fake
         fake_score = self.discriminate(fake, *c)
         real_score = self.discriminate(x, *c) if self.adversarial.relativistic else None
@@ -163,13 +149,12 @@ class AdversarialModel(GenerativeModel, ABC):
             return
         with sampling_mode(self, self.device, derive_seed(batch_idx, self.global_rank)):
             real, fake = (self.discriminate(i, *c) for i in (x, self.generate(len(x), *c)))
-        metrics = {
-            "adversarial": self.adversarial.discriminator(real, fake),
-            "real_score": real.float().mean(),
-            "fake_score": fake.float().mean(),
-        }
-        named = {f"{stage}/d/{name}": value for name, value in metrics.items()}
-        self.log_dict(named, batch_size=len(x), sync_dist=True)
+        for name, value in (
+            ("adversarial", self.adversarial.discriminator(real, fake)),
+            ("real_score", real.float().mean()),
+            ("fake_score", fake.float().mean()),
+        ):
+            self.log(f"{stage}/d/{name}", value, batch_size=len(x), sync_dist=True)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Logits:
         """Return the raw scores of D."""
@@ -177,12 +162,7 @@ class AdversarialModel(GenerativeModel, ABC):
         return self.discriminate(x, *c)
 
     def score(self, x: Images, *c: Tensor) -> Logits:
-        """Return the raw scores of D in eval mode, without gradients.
-
-        Args:
-            x: images (b, *image_shape).
-            c: labels (b,), or source images, for conditional models.
-        """
+        """Return the raw scores of D in eval mode; c are labels (b,) or source images."""
         with eval_mode(self):
             return self.discriminate(self.to_device(x), *self.condition(*c))
 
@@ -193,7 +173,7 @@ class AdversarialModel(GenerativeModel, ABC):
 
     def features(self, x: Images, *c: Tensor) -> Tensor:
         """Return the inputs (b, d) of the last layer of D, in eval mode; b // pack with `pack`."""
-        return last_layer_inputs(self.discriminator, partial(self.score, x, *c))
+        return last_layer_inputs(self.discriminator, lambda: self.score(x, *c))
 
     def on_fit_start(self) -> None:
         """Discard an average that `GeneratorEMA` does not update in this run."""

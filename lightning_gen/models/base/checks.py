@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lightning_gen.errors import ArgumentError, DataError, reject_unknown
 from lightning_gen.models.base.settings import AdversarialSettings
-from lightning_gen.models.base.update import BATCH_NORMS
+from lightning_gen.networks import BATCH_NORMS
 from lightning_gen.sampling import eval_mode
 from lightning_gen.types import ImageShape
 
@@ -53,7 +53,7 @@ def check_batch_norm(discriminator: nn.Module, settings: AdversarialSettings) ->
         )
 
 
-def check_incomplete_pack(model: "AdversarialModel") -> None:
+def check_pack(model: "AdversarialModel") -> None:
     """Reject batches smaller than a pack, except the last one of an epoch.
 
     Raises:

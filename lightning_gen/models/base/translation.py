@@ -1,5 +1,6 @@
 """Losses, metrics and inference of image translation."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMe
 from lightning_gen.errors import require_one_of
 from lightning_gen.losses import ADVERSARIAL_LOSSES, Adversarial, AdversarialLoss
 from lightning_gen.sampling import eval_mode, keep_dropout, sampling_mode
-from lightning_gen.types import Direction, Images, Translations, to_unit
+from lightning_gen.types import Batch, Direction, Images, Translations, to_unit
 
 if TYPE_CHECKING:
     from lightning_gen.models.base.generative_model import GenerativeModel as Base
@@ -48,6 +49,10 @@ class ImageTranslation(Base):
             keep_dropout(self, self.dropout_at_test)
             return self.translators[chosen](self.to_device(x))
 
+    def predict_step(self, batch: Batch, batch_idx: int) -> Translations:
+        """Return the translations of the images of A."""
+        return self.translate(self.read(batch)[0])
+
 
 def reference_losses(adversarial: Adversarial) -> AdversarialLoss:
     """Return the adversarial losses with the weights of the authors of pix2pix and CycleGAN.
@@ -60,7 +65,7 @@ def reference_losses(adversarial: Adversarial) -> AdversarialLoss:
     """
     require_one_of(tuple(ADVERSARIAL_LOSSES), adversarial=adversarial)
     whole = 2.0 if adversarial == "least_squares" else 1.0
-    return ADVERSARIAL_LOSSES[adversarial].weighted(whole / 2, whole)
+    return replace(ADVERSARIAL_LOSSES[adversarial], scale=whole / 2, generator_scale=whole)
 
 
 class PairedImageMetrics(nn.Module):

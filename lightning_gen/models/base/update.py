@@ -1,17 +1,17 @@
 """Update of one player in manual optimization."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, cast
 from warnings import catch_warnings, filterwarnings
 
 from lightning.pytorch.core.optimizer import LightningOptimizer
-from torch import Tensor, nn
-from torch.nn.utils.parametrize import ParametrizationList, cached
+from torch import Tensor
+from torch.nn.utils.parametrize import cached
 from torch.optim.lr_scheduler import LRScheduler
 
+from lightning_gen.networks import frozen_statistics
 from lightning_gen.types import Scalar
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from lightning_gen.models.base.settings import AlternatingOptimizerSettings
 
 Terms = dict[str, Scalar]
-BATCH_NORMS = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm
 
 
 def update(
@@ -27,16 +26,15 @@ def update(
 ) -> None:
     """Take one optimizer step of one player on the sum of its terms.
 
-    Meanwhile, only the player's parameters require gradients, and the normalization layers of the
-    other players keep their statistics: the other players stay the same to the bit. Only the
-    step of the first player is counted, so ``trainer.global_step`` is the number of batches.
+    The other players stay the same to the bit: their parameters do not require gradients, and their
+    normalization layers keep their statistics. Only steps of the first player are counted, so
+    ``trainer.global_step`` is the number of batches.
 
     Args:
         model: model in training, in manual optimization.
         player: key of ``model.players``.
         terms: function of the batch that returns the named terms of the loss.
-        batch: tensors (b, ...), or None. They are split into micro-batches of
-            ``micro_batch_size`` images, and gradients are accumulated over these.
+        batch: tensors (b, ...), or None, which are split into micro-batches.
     """
     names = list(model.players)
     optimizer = cast(list[LightningOptimizer], model.optimizers())[names.index(player)]
@@ -65,40 +63,13 @@ def split(
     batch: tuple[Tensor | None, ...], size: int
 ) -> Iterator[tuple[tuple[Tensor | None, ...], float]]:
     """Yield micro-batches of at most ``size`` images, each with its share of the batch."""
-    n = next(len(x) for x in batch if x is not None)
+    n = len(cast(Tensor, batch[0]))
     if not 0 < size < n:
         yield batch, 1
         return
     for start in range(0, n, size):
-        yield (
-            tuple(None if x is None else x[start : start + size] for x in batch),
-            min(size, n - start) / n,
-        )
-
-
-@contextmanager
-def frozen_statistics(networks: Iterable[nn.Module]) -> Iterator[None]:
-    """Keep the statistics of batch norms, and the power iteration of spectral norms, as they are.
-
-    Batch norms still normalize by the batch.
-    """
-    modules = [module for network in networks for module in network.modules()]
-    batch = [m for m in modules if isinstance(m, BATCH_NORMS) and m.track_running_stats]
-    lists = [module for module in modules if isinstance(module, ParametrizationList)]
-    spectral = [
-        module for parametrizations in lists for module in parametrizations if module.training
-    ]
-    for batch_norm in batch:
-        batch_norm.track_running_stats = False
-    for spectral_norm in spectral:
-        spectral_norm.training = False
-    try:
-        yield
-    finally:
-        for batch_norm in batch:
-            batch_norm.track_running_stats = True
-        for spectral_norm in spectral:
-            spectral_norm.training = True
+        end = min(start + size, n)
+        yield tuple(x if x is None else x[start:end] for x in batch), (end - start) / n
 
 
 def finish_step(model: "GenerativeModel") -> None:
