@@ -1,7 +1,6 @@
 """Adversarial losses: pairs of functions of raw scores, which D and G minimize.
 
-D returns logits. For cross-entropy losses, D(x) of the papers is sigmoid(score), so each logarithm
-is a softplus, which stays finite where the sigmoid rounds to 0 or 1.
+For cross-entropy losses, D(x) of the papers is sigmoid(score), so each logarithm is a softplus.
 """
 
 from collections.abc import Callable
@@ -90,10 +89,7 @@ def wasserstein_of_generator(fake: Logits) -> Scalar:
 
 
 def relativistic(real: Logits, fake: Logits) -> Scalar:
-    """-log sigmoid(D(x) - D(G(z))) for pairs: Jolicoeur-Martineau (2018), sec. 4.1.
-
-    Huang et al. (2024) train this loss (RpGAN) with R1 and R2.
-    """
+    """-log sigmoid(D(x) - D(G(z))) for pairs (RpGAN): Jolicoeur-Martineau (2018), sec. 4.1."""
     return softplus(fake - real).mean()
 
 

@@ -56,8 +56,8 @@ class AdversarialModel(GenerativeModel, ABC):
         super().__init__(image_shape, AdversarialSettings(**settings))
         check_batch_norm(discriminator, self.settings)
         self.latent_dim = latent_dim
-        self.generator, self.discriminator = generator, discriminator
         self.average: nn.Module | None = None
+        self.generator, self.discriminator = generator, discriminator
         self.adversarial = ADVERSARIAL_LOSSES[self.settings.adversarial]
         if self.settings.spectral_norm:
             apply_spectral_norm(discriminator)
@@ -87,20 +87,15 @@ class AdversarialModel(GenerativeModel, ABC):
         fake = (self.generate(len(x), *c) if fake is None else fake).detach()
         x, fake = (images.detach().requires_grad_() if r else images
                    for images, r in ((x, self.settings.r1), (fake, self.settings.r2)))  # fmt: skip
-
-        def D(images: Images) -> Logits:
-            return self.discriminate(images, *c)
-
-        real_score, fake_score = D(x), D(fake)
+        real_score, fake_score = self.discriminate(x, *c), self.discriminate(fake, *c)
         self.observe(real_score=real_score, fake_score=fake_score)
         terms = {"adversarial": self.adversarial.discriminator(real_score, fake_score)}
         if self.settings.label_smoothing:  # the loss is linear in the target
             weight = self.adversarial.scale * self.settings.label_smoothing
             terms["label_smoothing"] = weight * real_score.float().mean()
         if self.settings.gradient_penalty:
-            terms["gradient_penalty"] = self.settings.gradient_penalty * gradient_penalty(
-                D, x, fake
-            )
+            penalty = gradient_penalty(lambda images: self.discriminate(images, *c), x, fake)
+            terms["gradient_penalty"] = self.settings.gradient_penalty * penalty
         if self.settings.r1:
             terms["r1"] = self.settings.r1 / 2 * squared_gradient(real_score, x)
         if self.settings.r2:
