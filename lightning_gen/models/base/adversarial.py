@@ -84,22 +84,23 @@ class AdversarialModel(GenerativeModel, ABC):
 
     def discriminator_terms(self, x: Images, fake: Images | None, *c: Tensor) -> Terms:
         """Loss of D on real images x; fakes are generated unless both players share them."""
+        s = self.settings
         fake = (self.generate(len(x), *c) if fake is None else fake).detach()
         x, fake = (images.detach().requires_grad_() if r else images
-                   for images, r in ((x, self.settings.r1), (fake, self.settings.r2)))  # fmt: skip
+                   for images, r in ((x, s.r1), (fake, s.r2)))  # fmt: skip
         real_score, fake_score = self.discriminate(x, *c), self.discriminate(fake, *c)
         self.observe(real_score=real_score, fake_score=fake_score)
         terms = {"adversarial": self.adversarial.discriminator(real_score, fake_score)}
-        if self.settings.label_smoothing:  # the loss is linear in the target
-            weight = self.adversarial.scale * self.settings.label_smoothing
+        if s.label_smoothing:  # the loss is linear in the target
+            weight = self.adversarial.scale * s.label_smoothing
             terms["label_smoothing"] = weight * real_score.float().mean()
-        if self.settings.gradient_penalty:
+        if s.gradient_penalty:
             penalty = gradient_penalty(lambda images: self.discriminate(images, *c), x, fake)
-            terms["gradient_penalty"] = self.settings.gradient_penalty * penalty
-        if self.settings.r1:
-            terms["r1"] = self.settings.r1 / 2 * squared_gradient(real_score, x)
-        if self.settings.r2:
-            terms["r2"] = self.settings.r2 / 2 * squared_gradient(fake_score, fake)
+            terms["gradient_penalty"] = s.gradient_penalty * penalty
+        if s.r1:
+            terms["r1"] = s.r1 / 2 * squared_gradient(real_score, x)
+        if s.r2:
+            terms["r2"] = s.r2 / 2 * squared_gradient(fake_score, fake)
         return terms
 
     def generator_terms(self, x: Images, fake: Images | None, *c: Tensor) -> Terms:
