@@ -16,6 +16,7 @@ from lightning_gen.errors import ArgumentError, CheckpointError
 from lightning_gen.files import atomic_write, read_data
 
 CLASS_KEY, VERSION_KEY = "lightning_gen/class", "lightning_gen/version"
+SETTINGS_KEY = "lightning_gen/settings"  # of optimizers and losses
 SEED_KEY = "lightning_gen/seed"  # of the noise in training
 STEP_METRICS_KEY = "lightning_gen/step_metrics"  # of the last step, if they are to be logged
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
+from lightning_gen.errors import DataError
+
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
     from typing_extensions import Unpack as Unpack
@@ -60,9 +62,16 @@ def to_images(pixels: Tensor) -> Images:
     """Convert pixels to images in [-1, 1], in one pass over memory.
 
     White is 255 in uint8 and 65,535 in uint16. Floats are returned unchanged.
+
+    Raises:
+        DataError: If the pixels have another type.
     """
     if pixels.is_floating_point():
         return pixels
+    if pixels.dtype not in _SCALES:
+        raise DataError(
+            f"images must be float in [-1, 1], or pixels in uint8 or uint16, but are {pixels.dtype}"
+        )
     return torch.add(_BLACK, pixels, alpha=_SCALES[pixels.dtype])
 
 
@@ -119,8 +128,36 @@ def unpack_batch(batch: Any) -> tuple[Tensor, Tensor | None]:
     )
 
 
+def to_labels(y: Any) -> Labels:
+    """Convert class labels to a tensor (b,) of int64.
+
+    Args:
+        y: integers as a tensor (b,) or (b, 1) of any type, an array, a sequence, or a single number.
+
+    Raises:
+        DataError: If they are not integers, or have another shape.
+    """
+    try:
+        labels = torch.as_tensor(y)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(f"labels must be integers (b,), but are {_describe(y)}") from error
+    labels = labels[None] if labels.ndim == 0 else labels
+    labels = labels.squeeze(1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    whole = not labels.is_floating_point() or bool((labels == labels.round()).all())
+    if labels.ndim != 1 or labels.is_complex() or not whole:
+        raise DataError(
+            "labels must be integers (b,), but are "
+            f"{str(labels.dtype).removeprefix('torch.')} {tuple(labels.shape)}"
+        )
+    return labels.long()
+
+
 def _labels(y: Any) -> Tensor | None:
-    return y if isinstance(y, Tensor) else None
+    """Return the labels of a batch, or None if its second entry is something else."""
+    try:
+        return None if y is None else to_labels(y)
+    except DataError:
+        return None
 
 
 def _describe(batch: Any) -> str:

@@ -12,7 +12,7 @@ from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
 from torch import nn
 
 from lightning_gen.errors import UserError
-from lightning_gen.models.base.strategies import check_strategy
+from lightning_gen.models.base.trainer_checks import check_strategy
 from tests.command_line import ROOT
 from tests.test_docs import IN_PROCESSES
 

@@ -35,7 +35,7 @@ from lightning_gen.cli.summary import duration, relative, saved_by, summary
 from lightning_gen.errors import UserError
 from lightning_gen.files import atomic_write
 from lightning_gen.models.base.game import Game
-from lightning_gen.models.base.strategies import IN_TURN
+from lightning_gen.models.base.trainer_checks import IN_TURN
 from lightning_gen.protocols import HasTargetChannels
 from lightning_gen.types import ImageShape
 

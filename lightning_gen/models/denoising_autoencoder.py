@@ -57,6 +57,8 @@ class DenoisingAutoencoder(base.AutoencoderModel):
         p = to_unit(x)
         if self.noise == "gaussian":
             return from_unit((p + self.noise_factor * torch.randn_like(p)).clamp(0, 1))
-        hit = torch.rand_like(p) < self.noise_factor
-        value = torch.zeros_like(p) if self.noise == "masking" else torch.randint_like(p, 2)
+        pixels = p[:, :1]  # all channels of a pixel are set together
+        hit = torch.rand_like(pixels) < self.noise_factor
+        masking = self.noise == "masking"
+        value = torch.zeros_like(pixels) if masking else torch.randint_like(pixels, 2)
         return from_unit(torch.where(hit, value, p))

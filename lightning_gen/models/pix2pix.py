@@ -132,7 +132,7 @@ class Pix2Pix(base.ImageTranslation, base.AdversarialModel):
         """
         if a is None:
             raise DataError("Pix2Pix scores translations with their source images: score(b, a)")
-        return (self.to_device(a),)
+        return (self.prepare(a),)
 
     def generate(self, n: int, *c: Tensor) -> Images:
         """Return G(a)."""

@@ -49,15 +49,24 @@ def clip_weights(discriminator: nn.Module, bound: float) -> None:
         parameter.clamp_(-bound, bound)
 
 
-def last_layer_inputs(network: nn.Module, run: Callable[[], object]) -> Tensor:
-    """Return the inputs (b, d) of the last layer of a network that ``run`` calls."""
-    inputs: list[Tensor] = []
-    *_, last = (
+def last_layer_inputs(network: nn.Module, run: Callable[[], Tensor]) -> Tensor:
+    """Return the inputs (b, d) of the last layer that maps to the scores that ``run`` returns."""
+    calls: list[tuple[Tensor, Tensor]] = []  # input and output of each layer, in order
+    layers = [
         module
         for name, module in network.named_modules()
         if "parametrizations" not in name
         and not {child for child, _ in module.named_children()} - {"parametrizations"}
-    )
-    with last.register_forward_pre_hook(lambda _, args: inputs.append(args[0])):
-        run()
-    return inputs[0].flatten(1)
+        and any(True for _ in module.parameters())
+    ]
+    hooks = [
+        layer.register_forward_hook(lambda _, args, output: calls.append((args[0], output)))
+        for layer in layers
+    ]
+    try:
+        scores = run()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    last = [x for x, output in calls if output.shape == scores.shape]
+    return (last or [x for x, _ in calls])[-1].flatten(1)

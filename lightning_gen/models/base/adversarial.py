@@ -160,7 +160,7 @@ class AdversarialModel(GenerativeModel, ABC):
     def score(self, x: Images, *c: Tensor) -> Logits:
         """Return the raw scores of D in eval mode; c are labels (b,) or source images."""
         with eval_mode(self):
-            return self.discriminate(self.to_device(x), *self.condition(*c))
+            return self.discriminate(self.prepare(x), *self.condition(*c))
 
     @property
     def scores_are_logits(self) -> bool:

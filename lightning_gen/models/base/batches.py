@@ -1,13 +1,22 @@
 """Reading and checking batches: images with labels, or images of two domains."""
 
 from collections.abc import Mapping
+from math import isnan
 from typing import Any
 from warnings import warn
 
 from torch import Tensor
 
 from lightning_gen.errors import DataError
-from lightning_gen.types import Batch, Counterparts, Images, ImageShape, Labels, unpack_batch
+from lightning_gen.types import (
+    Batch,
+    Counterparts,
+    Images,
+    ImageShape,
+    Labels,
+    to_images,
+    unpack_batch,
+)
 
 
 class BatchReader:
@@ -22,12 +31,13 @@ class BatchReader:
         self.checked = False
 
     def __call__(self, batch: Any) -> tuple[Images, Labels | None]:
-        """Return images (b, c, h, w) in [-1, 1], and labels (b,) or None.
+        """Return images (b, c, h, w) in [-1, 1], converted from pixels, and labels (b,) or None.
 
         Raises:
             DataError: If the first batch has images of another shape, type or range.
         """
         x, labels = unpack_batch(batch)
+        x = to_images(x)
         if not self.checked:
             check_images(x, self.image_shape)
             self.checked = True
@@ -61,6 +71,7 @@ class PairReader:
                 raise DataError(
                     f'a batch must be {{"A": images, "B": images}} or (images, images), not {keys}'
                 )
+        a, b = to_images(a), to_images(b)
         if not self.checked:
             for x, name, channels in zip((a, b), "AB", self.channels, strict=True):
                 if x.shape[1] != channels:
@@ -81,11 +92,23 @@ def check_images(x: Tensor, image_shape: ImageShape) -> None:
     """
     if x.shape[1:] != image_shape:
         raise DataError(
-            f"images of the data have the shape {tuple(x.shape[1:])} (channels, height, width), "
-            f"but the model expects {tuple(image_shape)}.\n"
-            f"Resize the images, or make the model with image_shape={tuple(x.shape[1:])}."
+            f"images must have the shape (b, {', '.join(map(str, image_shape))}), but have "
+            f"{tuple(x.shape)}: {_shape_remedy(x, image_shape)}"
         )
     check_range(x)
+
+
+def _shape_remedy(x: Tensor, image_shape: ImageShape) -> str:
+    channels, *size = image_shape
+    if x.ndim == 3 and list(x.shape[1:]) == size and channels == 1:
+        return "add a channel axis with x.unsqueeze(1)"
+    if x.ndim == 4 and [*x.shape[1:3], x.shape[3]] == [*size, channels]:
+        return "move the channels to the front with x.permute(0, 3, 1, 2)"
+    if x.ndim == 2 and x.shape[1] == channels * size[0] * size[1]:
+        return f"restore the axes with x.unflatten(1, {tuple(image_shape)})"
+    if x.ndim == 4:
+        return f"resize the images, or make the model with image_shape={tuple(x.shape[1:])}"
+    return "batches must have the axes (b, channels, height, width)"
 
 
 def check_range(*batches: Tensor) -> None:
@@ -101,11 +124,18 @@ def check_range(*batches: Tensor) -> None:
                 f"images must be float in [-1, 1], but are {x.dtype}: scale them with x / 127.5 - 1"
             )
         low, high = (limit.item() for limit in x.detach().aminmax())
-        if not (low >= -1.001 and high <= 1.001):  # NaN fails every comparison
-            remedy = "x / 127.5 - 1" if low >= 0 and high > 2 else "Normalize(mean, std)"
+        if isnan(low) or isnan(high):
+            raise DataError("images must be in [-1, 1], but the first batch contains NaN")
+        if low < -1.001 or high > 1.001:
+            bytes_like = low >= 0 and high > 2
+            remedy = (
+                "scale pixels in [0, 255] with x / 127.5 - 1"
+                if bytes_like
+                else "scale images in [0, 1] with 2 * x - 1, in torchvision Normalize(0.5, 0.5), and "
+                "not with mean and standard deviation of a data set"
+            )
             raise DataError(
-                f"images must be in [-1, 1], but the first batch is in [{low:g}, {high:g}]: "
-                f"scale them with {remedy}"
+                f"images must be in [-1, 1], but the first batch is in [{low:g}, {high:g}]: {remedy}"
             )
         lowest = min(lowest, low if high > 0 else -1.0)
     if lowest >= 0:

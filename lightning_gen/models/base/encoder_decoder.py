@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
+from lightning_gen.models.base.batches import check_images
 from lightning_gen.models.base.checks import check_encoder_decoder
 from lightning_gen.models.base.update import Terms
 from lightning_gen.networks import (
@@ -40,10 +41,16 @@ class EncoderDecoder(Base):
     prior: Callable[[int], Latents]
     terms: Callable[..., Terms]
 
+    def forward(self, x: Images, *c: Tensor) -> Images:
+        """Return the reconstructions of images, with gradients."""
+        return self.to_images(self.decoder(self.code(x, *c), *c))
+
     def encode(self, x: Images, labels: Labels | None = None) -> Latents:
         """Return the codes of images."""
         with eval_mode(self):
-            return self.code(self.to_device(x), *self.condition(labels))
+            x = self.prepare(x)
+            check_images(x, self.image_shape)
+            return self.code(x, *self.condition(labels))
 
     def decode(self, z: Latents, labels: Labels | None = None) -> Images:
         """Return the images of codes."""

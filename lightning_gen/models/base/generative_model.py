@@ -2,24 +2,38 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any, ClassVar, cast
+from warnings import warn
 
 import torch
-from lightning import LightningModule
+from lightning import Callback, LightningModule
 from lightning.pytorch.utilities.types import OptimizerConfig, OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.optim import Optimizer
 
-from lightning_gen.checkpoints import SEED_KEY, STEP_METRICS_KEY, check_states, describe
+from lightning_gen.checkpoints import (
+    SEED_KEY,
+    SETTINGS_KEY,
+    STEP_METRICS_KEY,
+    check_states,
+    describe,
+)
 from lightning_gen.compat import batches_seen
 from lightning_gen.errors import ArgumentError, DataError
 from lightning_gen.models.base.batches import BatchReader, PairReader
 from lightning_gen.models.base.nonfinite import NonFiniteGuard
 from lightning_gen.models.base.settings import AlternatingOptimizerSettings, OptimizerSettings
-from lightning_gen.models.base.strategies import check_strategy
+from lightning_gen.models.base.trainer_checks import (
+    check_classes,
+    check_flags,
+    check_namespace,
+    check_strategy,
+    is_limited_by_time,
+)
 from lightning_gen.sampling import derive_seed, seed_generators
-from lightning_gen.types import Batch, ImageShape, Labels, Scalar
+from lightning_gen.types import Batch, Images, ImageShape, Scalar, to_images, to_labels
 
 
 class GenerativeModel(LightningModule, ABC):
@@ -39,6 +53,7 @@ class GenerativeModel(LightningModule, ABC):
 
     def __init__(self, image_shape: ImageShape, settings: OptimizerSettings) -> None:
         super().__init__()
+        check_namespace()
         self.image_shape, self.settings = image_shape, settings
         self.automatic_optimization = not isinstance(settings, AlternatingOptimizerSettings)
         self.read: BatchReader | PairReader = BatchReader(image_shape)
@@ -59,10 +74,14 @@ class GenerativeModel(LightningModule, ABC):
         return self.to_device(x), self.condition(labels)
 
     def to_device(self, x: Tensor) -> Tensor:
-        """Return images or codes on the device and in the precision of the model."""
+        """Return a tensor on the device and in the precision of the model."""
         return x.to(self.device, cast(torch.dtype, self.dtype))
 
-    def condition(self, labels: Labels | None = None) -> tuple[Tensor, ...]:
+    def prepare(self, x: Tensor) -> Images:
+        """Return images on the device of the model; pixels in uint8 or uint16 are converted."""
+        return self.to_device(to_images(x))
+
+    def condition(self, labels: Any = None) -> tuple[Tensor, ...]:
         """Return one-hot labels (b, num_classes), or an empty tuple for unconditional models.
 
         Raises:
@@ -73,10 +92,10 @@ class GenerativeModel(LightningModule, ABC):
             return ()
         if labels is None:
             raise DataError(
-                f"{type(self).__name__} needs labels: use batches (x, labels) or "
+                f"{type(self).__name__} needs labels, integers (b,): use batches (x, labels) or "
                 '{"image": x, "label": labels}, and pass labels=... to its methods'
             )
-        labels = labels.long()
+        labels = to_labels(labels)
         if labels.device.type == "cpu" or not self.labels_checked:  # each check synchronizes a GPU
             self.labels_checked = True
             for label in map(int, labels.aminmax() if len(labels) else ()):
@@ -102,11 +121,21 @@ class GenerativeModel(LightningModule, ABC):
         """Evaluate on test images."""
         self.evaluation_step(batch, batch_idx, "test")
 
+    def configure_callbacks(self) -> list[Callback]:
+        """Check flags of the Trainer before Lightning does, whose errors name no argument.
+
+        Raises:
+            UserError: If a flag does not apply to this model.
+        """
+        check_flags(self)
+        return []
+
     def on_fit_start(self) -> None:
-        """Check the strategy, and take the seed of the run unless it is resumed."""
+        """Check the strategy and the data, and take the seed of the run unless it is resumed."""
         if not self.automatic_optimization:
             check_strategy(self.trainer.strategy)
         self.train()  # loaded models are in eval mode
+        check_classes(self)
         if self.trainer.ckpt_path is None:
             self.seed = self.trainer.strategy.broadcast(torch.initial_seed())
 
@@ -154,8 +183,15 @@ class GenerativeModel(LightningModule, ABC):
 
     def configure_optimizers(self) -> list[OptimizerConfig | OptimizerLRSchedulerConfig]:
         """Return an optimizer for each player."""
-        clipped = self.settings.clip or self.trainer.gradient_clip_val
-        return self.settings.configure(self.players, not clipped, self.total_steps)
+        clipped, settings = self.settings.clip or self.trainer.gradient_clip_val, self.settings
+        if settings.schedule != "constant" and is_limited_by_time(self.trainer):
+            warn(
+                "the learning rate stays constant, since max_time does not tell the number of "
+                "steps: set max_epochs or max_steps, too, for a schedule",
+                stacklevel=2,
+            )
+            settings = replace(settings, schedule="constant")
+        return settings.configure(self.players, not clipped, self.total_steps)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip gradients, after a GradScaler has unscaled them."""
@@ -184,12 +220,14 @@ class GenerativeModel(LightningModule, ABC):
         in between.
         """
         self.nonfinite_guard.check(self)
-        checkpoint.update(describe(self), **{SEED_KEY: self.seed})
+        settings = {SETTINGS_KEY: asdict(self.settings)}
+        checkpoint.update(describe(self), **settings, **{SEED_KEY: self.seed})
         if self.is_logging_step:
             metrics = {name: value.item() for name, value in self.step_metrics.items()}
             checkpoint[STEP_METRICS_KEY] = metrics
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Compare the networks before torch lists every tensor that differs."""
+        """Compare the networks, and let changed settings of the optimizers take effect."""
         check_states(self, checkpoint, self.networks)
+        self.settings.apply_to(checkpoint, self.players)
         self.seed = checkpoint.get(SEED_KEY, 0)

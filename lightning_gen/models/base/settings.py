@@ -1,17 +1,24 @@
 """Settings of optimizers and of adversarial training; each field is an argument of the models."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
 from math import cos, pi
 from typing import Any, Literal, get_args
 from warnings import warn
 
+from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerConfig, OptimizerLRSchedulerConfig
 from torch import nn
 from torch.optim import SGD, Adadelta, Adam, Optimizer, RMSprop
 from torch.optim.lr_scheduler import LambdaLR
 
-from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
+from lightning_gen.checkpoints import SETTINGS_KEY
+from lightning_gen.errors import (
+    ArgumentError,
+    CheckpointError,
+    require_at_least,
+    require_one_of,
+)
 from lightning_gen.losses import ADVERSARIAL_LOSSES, Adversarial
 from lightning_gen.networks import Augmentation
 
@@ -71,16 +78,56 @@ class OptimizerSettings:
         """
         configs: list[Any] = []
         for player, network in players.items():
-            optimizer = self._optimizer(list(network.parameters()), self.rate(player), fused)
+            group = {"params": list(network.parameters()), "name": player}
+            optimizer = self._optimizer(group, self.rate(player), fused)
             configs.append({"optimizer": optimizer})
             if self.schedule != "constant":
                 scheduler = LambdaLR(optimizer, self._factor(steps()))
                 configs[-1]["lr_scheduler"] = {"scheduler": scheduler, "interval": "step"}
         return configs
 
-    def _optimizer(self, parameters: list[nn.Parameter], lr: float, fused: bool) -> Optimizer:
-        fused = fused and {parameter.device.type for parameter in parameters} <= {"cpu", "cuda"}
-        decay = self.weight_decay
+    def apply_to(self, checkpoint: dict[str, Any], players: Iterable[str]) -> None:
+        """Write these settings into the optimizer states of a checkpoint before they are restored.
+
+        Learning rates, betas, momentum and weight decay take effect, with a message.
+
+        Raises:
+            CheckpointError: If optimizer or schedule differ, whose states do not fit.
+        """
+        saved: dict[str, Any] = checkpoint.get(SETTINGS_KEY, {})
+        current = {field.name: getattr(self, field.name) for field in fields(OptimizerSettings)}
+        changed = {
+            name: (saved[name], value)
+            for name, value in current.items()
+            if name in saved and _plain(saved[name]) != _plain(value)
+        }
+        for name in ("optimizer", "schedule", "decay_from"):
+            if name in changed and checkpoint.get("optimizer_states"):
+                old, new = changed[name]
+                raise CheckpointError(
+                    f"the checkpoint was trained with {name}={old!r}, which cannot be changed to "
+                    f"{new!r} when resuming: use {old!r}, or start a new training from the weights"
+                )
+        states = zip(players, checkpoint.get("optimizer_states", []), strict=False)
+        for number, (player, state) in enumerate(states):
+            for group in state["param_groups"]:
+                old, new = group.get("initial_lr", group["lr"]), self.rate(player)
+                if old != new:
+                    rank_zero_info(
+                        f"Resuming with learning rate {new:g} of {player} (was {old:g})."
+                    )
+                    group["lr"] = group["lr"] * new / old if old else new
+                    group["initial_lr"] = new
+                for name in {"betas", "momentum", "weight_decay"} & group.keys() & current.keys():
+                    if name in changed:
+                        rank_zero_info(f"Resuming with {name}={current[name]} of {player}.")
+                        group[name] = current[name]
+            for scheduler in checkpoint.get("lr_schedulers", [])[number : number + 1]:
+                scheduler["base_lrs"] = [self.rate(player)]
+
+    def _optimizer(self, group: dict[str, Any], lr: float, fused: bool) -> Optimizer:
+        fused = fused and {p.device.type for p in group["params"]} <= {"cpu", "cuda"}
+        parameters, decay = [group], self.weight_decay
         match self.optimizer:
             case "adam":
                 return Adam(parameters, lr, self.betas, weight_decay=decay, fused=fused)
@@ -102,6 +149,11 @@ class OptimizerSettings:
             return (1 + cos(pi * min(step / max(steps, 1), 1))) / 2
 
         return cosine if self.schedule == "cosine" else linear
+
+
+def _plain(value: Any) -> Any:
+    """Return tuples and lists, which checkpoints do not tell apart, as lists."""
+    return list(value) if isinstance(value, tuple | list) else value
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 from torchmetrics import Metric
@@ -10,6 +11,7 @@ from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMe
 
 from lightning_gen.errors import require_one_of
 from lightning_gen.losses import ADVERSARIAL_LOSSES, Adversarial, AdversarialLoss
+from lightning_gen.models.base.batches import check_range
 from lightning_gen.sampling import eval_mode, keep_dropout, sampling_mode
 from lightning_gen.types import Batch, Direction, Images, Translations, to_unit
 
@@ -47,7 +49,9 @@ class ImageTranslation(Base):
         require_one_of(tuple(self.translators), direction=chosen)
         with eval_mode(self) if seed is None else sampling_mode(self, self.device, seed):
             keep_dropout(self, self.dropout_at_test)
-            return self.translators[chosen](self.to_device(x))
+            x = self.prepare(x)
+            check_range(x)
+            return self.translators[chosen](x)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Translations:
         """Return the translations of the images of A."""
@@ -92,6 +96,10 @@ class PairedImageMetrics(nn.Module):
             PSNR in dB and SSIM of intensities in [0, 1], averaged over images (SSIM needs black to
             be 0), and |fake - x| as ``l1``.
         """
+        if not self.psnr.update_count:  # a stage in inference mode leaves inference tensors
+            with torch.inference_mode(False):
+                self.psnr.reset()
+                self.ssim.reset()
         fake, x = fake.float(), x.float()
         p, q = to_unit(fake), to_unit(x)
         self.psnr.update(p, q)

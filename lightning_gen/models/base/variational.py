@@ -19,6 +19,7 @@ from lightning_gen.losses import (
     log_standard_normal,
 )
 from lightning_gen.models.base.arguments import DecayedArguments
+from lightning_gen.models.base.batches import check_images
 from lightning_gen.models.base.checks import check_arguments, check_image_shape
 from lightning_gen.models.base.encoder_decoder import (
     EncoderDecoder,
@@ -220,7 +221,9 @@ class VariationalModel(EncoderDecoder, GenerativeModel, ABC):
             max_memory_mib * 2**18 // (4 * x[0].numel()), 1
         )  # four float32 maps of every image
         with sampling_mode(self, self.device, seed):
-            x, c = self.binarize(self.to_device(x)), self.condition(labels)
+            x = self.prepare(x)
+            check_images(x, self.image_shape)
+            x, c = self.binarize(x), self.condition(labels)
             parts = [
                 self._log_mean_weight(one, samples, rows, *rest)
                 for one, *rest in zip(
