@@ -132,7 +132,7 @@ def to_labels(y: Any) -> Labels:
     """Convert class labels to a tensor (b,) of int64.
 
     Args:
-        y: integers as a tensor (b,) or (b, 1) of any type, an array, a sequence, or a single number.
+        y: integers: a tensor (b,) or (b, 1) of any type, an array, a sequence or a number.
 
     Raises:
         DataError: If they are not integers, or have another shape.

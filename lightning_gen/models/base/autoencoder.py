@@ -11,7 +11,6 @@ from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 from lightning_gen.errors import NotReadyError, require_at_least, require_one_of
 from lightning_gen.losses.contraction import exact
 from lightning_gen.models.base.arguments import ScheduledArguments
-from lightning_gen.models.base.batches import check_images
 from lightning_gen.models.base.checks import check_arguments, check_image_shape
 from lightning_gen.models.base.encoder_decoder import (
     EncoderDecoder,
@@ -147,8 +146,7 @@ class AutoencoderModel(EncoderDecoder, GenerativeModel, ABC):
     def jacobian_norm(self, x: Images) -> Tensor:
         """Return ||dh/dx||_F (b,) of the code h of each image, per unit of intensity in [0, 1]."""
         with eval_mode(self):
-            x = self.prepare(x)
-            check_images(x, self.image_shape)
+            x = self.prepare(x, check=True)
             norm = exact(lambda p: self.encoder(from_unit(p)), to_unit(x))
         return norm.sqrt()
 

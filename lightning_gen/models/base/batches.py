@@ -127,16 +127,14 @@ def check_range(*batches: Tensor) -> None:
         if isnan(low) or isnan(high):
             raise DataError("images must be in [-1, 1], but the first batch contains NaN")
         if low < -1.001 or high > 1.001:
-            bytes_like = low >= 0 and high > 2
             remedy = (
                 "scale pixels in [0, 255] with x / 127.5 - 1"
-                if bytes_like
-                else "scale images in [0, 1] with 2 * x - 1, in torchvision Normalize(0.5, 0.5), and "
-                "not with mean and standard deviation of a data set"
+                if low >= 0 and high > 2
+                else "scale images in [0, 1] with 2 * x - 1 (torchvision: Normalize(0.5, 0.5)), not "
+                "with mean and standard deviation of a data set"
             )
-            raise DataError(
-                f"images must be in [-1, 1], but the first batch is in [{low:g}, {high:g}]: {remedy}"
-            )
+            first = f"but the first batch is in [{low:g}, {high:g}]"
+            raise DataError(f"images must be in [-1, 1], {first}: {remedy}")
         lowest = min(lowest, low if high > 0 else -1.0)
     if lowest >= 0:
         warn(

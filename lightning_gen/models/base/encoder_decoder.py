@@ -1,13 +1,12 @@
 """Encoders and decoders of autoencoders, and what can be done with them."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import torch
 from torch import Tensor, nn
 
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
-from lightning_gen.models.base.batches import check_images
 from lightning_gen.models.base.checks import check_encoder_decoder
 from lightning_gen.models.base.update import Terms
 from lightning_gen.networks import (
@@ -19,7 +18,7 @@ from lightning_gen.networks import (
     MLPEncoder,
 )
 from lightning_gen.sampling import derive_seed, eval_mode, sampling_mode
-from lightning_gen.types import Batch, Images, ImageShape, Labels, Latents, Scalar
+from lightning_gen.types import Batch, Images, ImageShape, Latents, Scalar
 
 if TYPE_CHECKING:
     from lightning_gen.models.base.generative_model import GenerativeModel as Base
@@ -28,11 +27,7 @@ else:
 
 
 class EncoderDecoder(Base):
-    """Mixin of autoencoders: codes, reconstructions and samples in eval mode, without gradients.
-
-    Images are (b, *image_shape) in [-1, 1], codes (b, latent_dim), and labels (b,), which
-    conditional models need.
-    """
+    """Mixin of autoencoders: images and codes (b, latent_dim), in eval mode without gradients."""
 
     encoder: nn.Module
     decoder: nn.Module
@@ -45,29 +40,23 @@ class EncoderDecoder(Base):
         """Return the reconstructions of images, with gradients."""
         return self.to_images(self.decoder(self.code(x, *c), *c))
 
-    def encode(self, x: Images, labels: Labels | None = None) -> Latents:
-        """Return the codes of images."""
+    def encode(self, x: Images, labels: Any = None) -> Latents:
+        """Return the codes of images; conditional models need labels (b,)."""
         with eval_mode(self):
-            x = self.prepare(x)
-            check_images(x, self.image_shape)
-            return self.code(x, *self.condition(labels))
+            return self.code(self.prepare(x, check=True), *self.condition(labels))
 
-    def decode(self, z: Latents, labels: Labels | None = None) -> Images:
-        """Return the images of codes."""
+    def decode(self, z: Latents, labels: Any = None) -> Images:
+        """Return the images (b, *image_shape) in [-1, 1] of codes."""
         with eval_mode(self):
             return self.to_images(self.decoder(self.to_device(z), *self.condition(labels)))
 
-    def reconstruct(self, x: Images, labels: Labels | None = None) -> Images:
+    def reconstruct(self, x: Images, labels: Any = None) -> Images:
         """Return the reconstructions of images."""
         return self.decode(self.encode(x, labels), labels)
 
-    def sample(self, n: int, seed: int | None = None, labels: Labels | None = None) -> Images:
-        """Decode n codes from the prior, the same ones for the same seed.
-
-        The labels of conditional models are all classes in turn by default.
-        """
-        if labels is None and self.num_classes:
-            labels = torch.arange(n) % self.num_classes
+    def sample(self, n: int, seed: int | None = None, labels: Any = None) -> Images:
+        """Decode n codes of the prior; by default, labels are all classes in turn."""
+        labels = self.all_classes(n) if labels is None else labels
         with sampling_mode(self, self.device, seed):
             return self.decode(self.prior(n), labels)
 

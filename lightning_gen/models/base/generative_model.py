@@ -22,7 +22,7 @@ from lightning_gen.checkpoints import (
 )
 from lightning_gen.compat import batches_seen
 from lightning_gen.errors import ArgumentError, DataError
-from lightning_gen.models.base.batches import BatchReader, PairReader
+from lightning_gen.models.base.batches import BatchReader, PairReader, check_images
 from lightning_gen.models.base.nonfinite import NonFiniteGuard
 from lightning_gen.models.base.settings import AlternatingOptimizerSettings, OptimizerSettings
 from lightning_gen.models.base.trainer_checks import (
@@ -33,7 +33,7 @@ from lightning_gen.models.base.trainer_checks import (
     is_limited_by_time,
 )
 from lightning_gen.sampling import derive_seed, seed_generators
-from lightning_gen.types import Batch, Images, ImageShape, Scalar, to_images, to_labels
+from lightning_gen.types import Batch, Images, ImageShape, Labels, Scalar, to_images, to_labels
 
 
 class GenerativeModel(LightningModule, ABC):
@@ -77,9 +77,20 @@ class GenerativeModel(LightningModule, ABC):
         """Return a tensor on the device and in the precision of the model."""
         return x.to(self.device, cast(torch.dtype, self.dtype))
 
-    def prepare(self, x: Tensor) -> Images:
-        """Return images on the device of the model; pixels in uint8 or uint16 are converted."""
-        return self.to_device(to_images(x))
+    def prepare(self, x: Tensor, check: bool = False) -> Images:
+        """Return images on the device of the model; pixels in uint8 or uint16 are converted.
+
+        Raises:
+            DataError: If ``check`` is set, and shape or range are not those of training images.
+        """
+        x = self.to_device(to_images(x))
+        if check:
+            check_images(x, self.image_shape)
+        return x
+
+    def all_classes(self, n: int) -> Labels | None:
+        """Return n labels, all classes in turn; None for unconditional models."""
+        return torch.arange(n) % self.num_classes if self.num_classes else None
 
     def condition(self, labels: Any = None) -> tuple[Tensor, ...]:
         """Return one-hot labels (b, num_classes), or an empty tuple for unconditional models.

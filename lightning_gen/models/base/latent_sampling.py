@@ -1,11 +1,9 @@
 """Sampling of GANs whose images come from noise alone."""
 
-from typing import TYPE_CHECKING
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from lightning_gen.sampling import eval_mode, sampling_mode
-from lightning_gen.types import Images, Labels, Latents
+from lightning_gen.types import Images, Latents
 
 if TYPE_CHECKING:
     from lightning_gen.models.base.adversarial import AdversarialModel as Base
@@ -16,7 +14,7 @@ else:
 class LatentSampling(Base):
     """Mixin of AdversarialModel: sampling from the prior z ~ N(0, I)."""
 
-    def sample(self, n: int, seed: int | None = None, labels: Labels | None = None) -> Images:
+    def sample(self, n: int, seed: int | None = None, labels: Any = None) -> Images:
         """Generate n images (n, *image_shape) in [-1, 1], in eval mode.
 
         The random state of torch and the mode of the model stay as they are.
@@ -26,8 +24,7 @@ class LatentSampling(Base):
             seed: seed of z; by default, every call generates other images.
             labels: labels (n,) for conditional models; by default, all classes in turn.
         """
-        if labels is None and self.num_classes:
-            labels = torch.arange(n) % self.num_classes
+        labels = self.all_classes(n) if labels is None else labels
         with sampling_mode(self, self.device, seed):
             return self.decode(self.prior(n), labels)
 
@@ -35,7 +32,7 @@ class LatentSampling(Base):
         """Draw n latents z ~ N(0, I)."""
         return self.latents(n)
 
-    def decode(self, z: Latents, labels: Labels | None = None) -> Images:
+    def decode(self, z: Latents, labels: Any = None) -> Images:
         """Return the images (b, *image_shape) in [-1, 1] of latents z (b, latent_dim).
 
         In eval mode, without gradients.

@@ -19,7 +19,6 @@ from lightning_gen.losses import (
     log_standard_normal,
 )
 from lightning_gen.models.base.arguments import DecayedArguments
-from lightning_gen.models.base.batches import check_images
 from lightning_gen.models.base.checks import check_arguments, check_image_shape
 from lightning_gen.models.base.encoder_decoder import (
     EncoderDecoder,
@@ -36,7 +35,6 @@ from lightning_gen.types import (
     Batch,
     Images,
     ImageShape,
-    Labels,
     Latents,
     Scalar,
     Unpack,
@@ -199,7 +197,7 @@ class VariationalModel(EncoderDecoder, GenerativeModel, ABC):
     def log_likelihood(
         self,
         x: Images,
-        labels: Labels | None = None,
+        labels: Any = None,
         samples: int = 5000,
         seed: int = 0,
         max_memory_mib: int = 64,
@@ -221,9 +219,7 @@ class VariationalModel(EncoderDecoder, GenerativeModel, ABC):
             max_memory_mib * 2**18 // (4 * x[0].numel()), 1
         )  # four float32 maps of every image
         with sampling_mode(self, self.device, seed):
-            x = self.prepare(x)
-            check_images(x, self.image_shape)
-            x, c = self.binarize(x), self.condition(labels)
+            x, c = self.binarize(self.prepare(x, check=True)), self.condition(labels)
             parts = [
                 self._log_mean_weight(one, samples, rows, *rest)
                 for one, *rest in zip(
