@@ -157,7 +157,7 @@ class AdversarialModel(GenerativeModel, ABC):
         x, c = self.unpack(batch)
         return self.discriminate(x, *c)
 
-    def score(self, x: Images, *c: Tensor) -> Logits:
+    def score(self, x: Tensor, *c: Tensor) -> Logits:
         """Return the raw scores of D in eval mode; c are labels (b,) or source images."""
         with eval_mode(self):
             return self.discriminate(self.prepare(x), *self.condition(*c))
@@ -167,7 +167,7 @@ class AdversarialModel(GenerativeModel, ABC):
         """Whether sigmoid(score) is D(x) of Goodfellow et al. (2014)."""
         return self.adversarial.scores_are_logits
 
-    def features(self, x: Images, *c: Tensor) -> Tensor:
+    def features(self, x: Tensor, *c: Tensor) -> Tensor:
         """Return the inputs (b, d) of the last layer of D, in eval mode; b // pack with `pack`."""
         return last_layer_inputs(self.discriminator, lambda: self.score(x, *c))
 

@@ -143,7 +143,7 @@ class AutoencoderModel(EncoderDecoder, GenerativeModel, ABC):
         """Return the images that the decoder gives as logits of intensities."""
         return from_unit(output.sigmoid())
 
-    def jacobian_norm(self, x: Images) -> Tensor:
+    def jacobian_norm(self, x: Tensor) -> Tensor:
         """Return ||dh/dx||_F (b,) of the code h of each image, per unit of intensity in [0, 1]."""
         with eval_mode(self):
             x = self.prepare(x, check=True)

@@ -40,7 +40,7 @@ class EncoderDecoder(Base):
         """Return the reconstructions of images, with gradients."""
         return self.to_images(self.decoder(self.code(x, *c), *c))
 
-    def encode(self, x: Images, labels: Any = None) -> Latents:
+    def encode(self, x: Tensor, labels: Any = None) -> Latents:
         """Return the codes of images; conditional models need labels (b,)."""
         with eval_mode(self):
             return self.code(self.prepare(x, check=True), *self.condition(labels))
@@ -50,7 +50,7 @@ class EncoderDecoder(Base):
         with eval_mode(self):
             return self.to_images(self.decoder(self.to_device(z), *self.condition(labels)))
 
-    def reconstruct(self, x: Images, labels: Any = None) -> Images:
+    def reconstruct(self, x: Tensor, labels: Any = None) -> Images:
         """Return the reconstructions of images."""
         return self.decode(self.encode(x, labels), labels)
 

@@ -33,7 +33,7 @@ class ImageTranslation(Base):
     dropout_at_test = False
 
     def translate(
-        self, x: Images, direction: Direction | None = None, seed: int | None = None
+        self, x: Tensor, direction: Direction | None = None, seed: int | None = None
     ) -> Translations:
         """Return the translations of images in [-1, 1], in eval mode, without gradients.
 
@@ -49,9 +49,9 @@ class ImageTranslation(Base):
         require_one_of(tuple(self.translators), direction=chosen)
         with eval_mode(self) if seed is None else sampling_mode(self, self.device, seed):
             keep_dropout(self, self.dropout_at_test)
-            x = self.prepare(x)
-            check_range(x)
-            return self.translators[chosen](x)
+            images = self.prepare(x)
+            check_range(images)
+            return self.translators[chosen](images)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Translations:
         """Return the translations of the images of A."""

@@ -196,7 +196,7 @@ class VariationalModel(EncoderDecoder, GenerativeModel, ABC):
 
     def log_likelihood(
         self,
-        x: Images,
+        x: Tensor,
         labels: Any = None,
         samples: int = 5000,
         seed: int = 0,
