@@ -130,7 +130,7 @@ def check_range(*batches: Tensor) -> None:
             remedy = (
                 "scale pixels in [0, 255] with x / 127.5 - 1"
                 if low >= 0 and high > 2
-                else "scale images in [0, 1] with 2 * x - 1, or Normalize(0.5, 0.5) of torchvision, "
+                else "scale images in [0, 1] with 2 * x - 1 or torchvision's Normalize(0.5, 0.5), "
                 "not with mean and standard deviation of a data set"
             )
             first = f"but the first batch is in [{low:g}, {high:g}]"
