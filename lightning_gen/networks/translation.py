@@ -48,6 +48,6 @@ def check_images(x: Tensor, channels: int, multiple: int = 1, smallest: int = 1)
         h, w = sides
         multiples = f"multiples of {multiple}, " if multiple > 1 else ""
         raise DataError(
-            f"images of {h} x {w} pixels do not fit this network: height and base_channels must be "
+            f"images of {h} x {w} pixels do not fit this network: height and width must be "
             f"{multiples}at least {smallest}. Resize, crop or pad them."
         )
