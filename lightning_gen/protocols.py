@@ -65,24 +65,13 @@ class HasPlayers(Protocol):
     """Is a game of several networks, each with gradients of its own.
 
     Attributes:
-        reports: what the latest step reports, by name; more may be added before it is logged.
+        step_metrics: metrics of the latest step by name; callbacks may add more before logging.
     """
 
-    reports: dict[str, Tensor]
+    step_metrics: dict[str, Tensor]
 
     @property
     def players(self) -> Mapping[str, nn.Module]: ...
-
-
-@runtime_checkable
-class Accumulates(Protocol):
-    """Makes a step of several batches itself, where no flag of the Trainer's does it.
-
-    Attributes:
-        accumulate: batches in a step.
-    """
-
-    accumulate: int
 
 
 @runtime_checkable
@@ -144,7 +133,7 @@ class HasDropoutAtTest(Protocol):
 class Visualizes(Protocol):
     """Shows what it makes of a batch's images."""
 
-    def demonstrate(self, batch: Any) -> Mapping[Direction, tuple[Images, ...]]:
+    def visualize(self, batch: Any) -> Mapping[Direction, tuple[Images, ...]]:
         """By direction: images, their translations, and the truth or what comes back of them."""
         ...
 

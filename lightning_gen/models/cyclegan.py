@@ -199,7 +199,7 @@ class CycleGAN(Game):
 
     def measure(self, batch: Batch, batch_idx: int, stage: str) -> None:
         """Log the mean errors |F(G(a)) - a| and |G(F(b)) - b|, in pixels in [-1, 1]."""
-        (a, fake_b, back_a), (b, fake_a, back_b) = self.demonstrate(batch).values()
+        (a, fake_b, back_a), (b, fake_a, back_b) = self.visualize(batch).values()
         values: dict[str, Metric | Tensor] = {
             "cycle_a": l1_loss(back_a.float(), a.float()),
             "cycle_b": l1_loss(back_b.float(), b.float()),
@@ -234,7 +234,7 @@ class CycleGAN(Game):
         """G(x), or F(x) in the direction "BtoA"."""
         return self.translators[direction](x)
 
-    def demonstrate(self, batch: Batch) -> dict[Direction, tuple[Images, ...]]:
+    def visualize(self, batch: Batch) -> dict[Direction, tuple[Images, ...]]:
         """What a picture of this model shows: images, their translations, what comes back."""
         a, b = self.split(batch)
         fake_b, fake_a = self.translate(a, "AtoB"), self.translate(b, "BtoA")

@@ -190,7 +190,7 @@ class Pix2Pix(AdversarialModel):
             keep_dropout(self, self.dropout_at_test)
             return self(self.place(x))
 
-    def demonstrate(self, batch: Batch) -> Mapping[Direction, tuple[Images, ...]]:
+    def visualize(self, batch: Batch) -> Mapping[Direction, tuple[Images, ...]]:
         """What a picture of this model shows: sources, their translations, the truth."""
         b, (a,) = self.split(batch)
         return {self.direction: (a, self.translate(a), b)}

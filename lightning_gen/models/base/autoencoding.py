@@ -74,8 +74,8 @@ class AutoencodingModel(GenerativeModel, ABC):
     def training_step(self, batch: Batch, batch_idx: int) -> Scalar:
         """The sum of the terms; Lightning takes the step."""
         report = self._report(batch)
-        self.reports = {f"train/{name}": value.detach() for name, value in report.items()}
-        self.guard.watch(self, self.reports)
+        self.step_metrics = {f"train/{name}": value.detach() for name, value in report.items()}
+        self.guard.watch(self, self.step_metrics)
         return report["loss"]
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Latents:

@@ -122,7 +122,7 @@ class Game(GenerativeModel, ABC):
         self.chunks.clear()
         self.play(minibatch)
         # before any callback saves this step: the one must not save NaN, the other not be missing
-        self.guard.watch(self, self.reports)
+        self.guard.watch(self, self.step_metrics)
         for scheduler in self._schedulers():
             scheduler.step()
 
@@ -139,12 +139,12 @@ class Game(GenerativeModel, ABC):
             resting=resting,
             counted=player == names[0],
         )
-        self.reports.update({f"train/{player}/{name}": term for name, term in report.items()})
+        self.step_metrics.update({f"train/{player}/{name}": term for name, term in report.items()})
 
     def observe(self, player: str, **scores: Tensor) -> None:
         """Have the means of these scores logged beside the player's terms."""
         for name, score in scores.items():
-            self.reports[f"train/{player}/{name}"] = score.detach().float().mean()
+            self.step_metrics[f"train/{player}/{name}"] = score.detach().float().mean()
 
     def on_fit_start(self) -> None:
         """Refuse strategies that players who move in turn cannot train under."""

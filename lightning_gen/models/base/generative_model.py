@@ -38,7 +38,7 @@ class GenerativeModel(LightningModule, ABC):
         super().__init__()
         self.read: BatchReader | PairReader = BatchReader(image_shape)
         self.image_shape = image_shape
-        self.reports: dict[str, Scalar] = {}
+        self.step_metrics: dict[str, Scalar] = {}
         self.guard = NonFiniteGuard()
         self.seed = 0
         self.knows_labels = False  # whether labels have been looked at
@@ -81,7 +81,7 @@ class GenerativeModel(LightningModule, ABC):
     def on_train_start(self) -> None:
         """Begin anew: what a former fit or the sanity check has seen says nothing of this one."""
         self.read.checked = self.knows_labels = False
-        self.reports, self.guard = {}, NonFiniteGuard()
+        self.step_metrics, self.guard = {}, NonFiniteGuard()
 
     def on_train_end(self) -> None:
         """Look at the last step, too, which on a GPU no further step does."""
@@ -123,7 +123,7 @@ class GenerativeModel(LightningModule, ABC):
         Logging at every step would cost more than a small network.
         """
         if self.is_logging_step or self.trainer.is_last_batch:
-            for name, value in self.reports.items():
+            for name, value in self.step_metrics.items():
                 self.log(name, value, prog_bar=name.endswith("/loss"))
 
     @property
@@ -158,7 +158,7 @@ class GenerativeModel(LightningModule, ABC):
         self.guard.look(self)
         checkpoint.update(describe(self), **{SEED_KEY: self.seed})
         if self._trainer is not None and self.is_logging_step:
-            checkpoint[REPORTS_KEY] = {name: value.item() for name, value in self.reports.items()}
+            checkpoint[REPORTS_KEY] = {name: value.item() for name, value in self.step_metrics.items()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Say which network differs, before torch lists every tensor that does."""
