@@ -30,7 +30,6 @@ if TYPE_CHECKING:
         UnpairedImageDataModule,
     )
     from lightning_gen.metrics import (
-        ClassHistogram,
         DigitClassifier,
         ModeCoverage,
         classification_accuracy_score,
@@ -61,7 +60,6 @@ __all__ = [
     "IWAE",
     "VAE",
     "Autoencoder",
-    "ClassHistogram",
     "ConditionalGAN",
     "ConditionalVAE",
     "ContractiveAutoencoder",

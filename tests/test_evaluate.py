@@ -82,7 +82,7 @@ def test_a_model_is_evaluated_on_the_data_of_its_training(
     assert (result["model"], result["n"], result["test_images"]) == ("DCGAN", 40, 2000)
     assert result["data"]["class"] == "MNISTDataModule"
     assert result["data"]["subset"] == "12k"
-    assert result["judge_accuracy"] >= 0.993
+    assert result["classifier_accuracy"] >= 0.993
     for name, value in result["samples"].items():
         assert f"{value:.4g}" in next(line for line in said.splitlines() if name in line)
     assert Image.open("a-neighbours.png").size == (10 * 30 + 2, 2 * 30 + 2)
