@@ -1,4 +1,4 @@
-"""Laws of `evaluate`: real images as samples score as real ones, and mistakes are answered."""
+"""Metrics of real images as samples equal those of real images; mistakes give errors."""
 
 import json
 from math import log
@@ -47,7 +47,7 @@ def mnist() -> MNISTDataModule:
     return data
 
 
-def test_real_images_score_as_real_images_do(mnist: MNISTDataModule) -> None:
+def test_real_images_score_as_real_images(mnist: MNISTDataModule) -> None:
     x, labels = to_images(mnist.train_set.pixels[:60]), mnist.train_set.labels[:60]
     result = compare(mnist, x, labels, False, 0)
     assert result.samples.keys() == result.real.keys()
@@ -82,7 +82,7 @@ def test_a_model_is_evaluated_on_the_data_of_its_training(
     assert (result["model"], result["n"], result["test_images"]) == ("DCGAN", 40, 2000)
     assert result["data"]["class"] == "MNISTDataModule"
     assert result["data"]["subset"] == "12k"
-    assert result["judge_accuracy"] >= 0.993
+    assert result["classifier_accuracy"] >= 0.993
     for name, value in result["samples"].items():
         assert f"{value:.4g}" in next(line for line in said.splitlines() if name in line)
     assert Image.open("a-neighbours.png").size == (10 * 30 + 2, 2 * 30 + 2)
@@ -90,7 +90,7 @@ def test_a_model_is_evaluated_on_the_data_of_its_training(
     assert Path("a.json").read_bytes() == Path("b.json").read_bytes()
 
 
-def test_a_conditional_model_is_judged_by_its_labels_too(checkpoints: dict[str, str]) -> None:
+def test_a_conditional_model_is_also_evaluated_by_its_labels(checkpoints: dict[str, str]) -> None:
     checkpoint = Path(checkpoints["conditional"])
     assert main(["evaluate", str(checkpoint), *N]) == 0
     file = checkpoint.with_name("last-evaluation.json")

@@ -69,7 +69,7 @@ def test_a_model_says_which_directions_it_has(capsys: Any) -> None:
     save("in.png", 3, 5, 6)
     command = ["translate", own[0], "in.png", *own[1:]]
     assert main([*command, "--direction", "AtoB"]) == 2
-    assert "own.ckpt translates BtoA only" in capsys.readouterr().err
+    assert "own.ckpt only translates BtoA" in capsys.readouterr().err
     assert main(command) == 0
     assert len(read_image("translated/in.png")) == 1  # its network takes greys
 
@@ -94,7 +94,7 @@ def test_dropout_goes_on_if_it_is_asked_for(published: bool, capsys: Any) -> Non
         save_reference_weights(network, "G.pth")
         command = ["translate", "G.pth", "in.png"]
     else:
-        model = Pix2Pix((3, 64, 64), num_downs=6, base_channels=2, noise=True)
+        model = Pix2Pix((3, 64, 64), num_downs=6, base_channels=2, dropout_at_test=True)
         model.generator.load_state_dict(network.state_dict())
         own = checkpoint(model)
         command = ["translate", own[0], "in.png", "--model", "lightning_gen.models.Pix2Pix"]
@@ -134,8 +134,8 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "nothing there": (["G.pth", "none"], "there is no file or folder none"),
     "no pictures": (["G.pth", "empty"], "empty holds no pictures"),
     "no checkpoint": (["none.pth", "in.png"], "there is no checkpoint none.pth"),
-    "a discriminator": (["D.pth", "in.png"], "holds a discriminator"),
-    "direction": (["G.pth", "in.png", "--direction", "AtoB"], "leave out --direction"),
+    "a discriminator": (["D.pth", "in.png"], "contains a discriminator"),
+    "direction": (["G.pth", "in.png", "--direction", "AtoB"], "remove --direction"),
     "tile": (["G.pth", "in.png", "--tile", "8"], "tile must be at least 16"),
     "same name": (["G.pth", "twice"], "would both become translated/a.png"),
     "target alone": (["G.pth", "in.png", "--target", "twice"], "--html true"),
@@ -202,4 +202,4 @@ def test_a_model_that_does_not_translate_is_named(capsys: Any) -> None:
     save("in.png", 3, 16, 16)
     own[2] = "lightning_gen.models.GAN"
     assert main(["translate", own[0], "in.png", *own[1:]]) == 2
-    assert "own.ckpt holds GAN, which translates nothing" in capsys.readouterr().err
+    assert "own.ckpt contains GAN, which does not translate" in capsys.readouterr().err
