@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from lightning_gen import GeneratorEMA, ImageGrid, LossCurves, Progress
-from lightning_gen.callbacks.periodic import batches_seen
+from lightning_gen.compat import batches_seen
 from lightning_gen.callbacks.progress import share_done
 from lightning_gen.errors import ArgumentError
 from tests.conftest import images, loader, same, small_dcgan, small_gan, state
@@ -272,7 +272,7 @@ def test_batches_are_counted_through_lightning(make: Any, fit: Fit, tmp_path: Pa
     fit(make(), callbacks=[Count()], max_epochs=3, ckpt_path=path)
     assert begun == ended == list(range(1, 13)), (
         "This release of Lightning counts batches in another way: batches_seen() in "
-        "callbacks/periodic.py must return 1 at the first batch of a training, increase by 1 with "
+        "compat.py must return 1 at the first batch of a training, increase by 1 with "
         "each batch, whatever the number of optimizer steps, and continue after resuming."
     )
 
