@@ -76,4 +76,4 @@ def run(args: list[str]) -> None:
     """Parse and run a command line that begins with `encode`."""
     parser = command_parser(encode)
     parser.add_function_arguments(encode, skip={"checkpoint"})
-    encode(**parser.instantiate(parse(parser, args[1:])))
+    encode(**parser.instantiate(parse(parser, args[1:], required=["data"])))

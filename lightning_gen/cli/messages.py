@@ -3,7 +3,7 @@
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
@@ -78,8 +78,15 @@ def command_parser(command: Callable[..., None], **kwargs: Any) -> jsonargparse.
     return parser
 
 
-def parse(parser: jsonargparse.ArgumentParser, args: list[str]) -> jsonargparse.Namespace:
+def parse(
+    parser: jsonargparse.ArgumentParser, args: list[str], required: Sequence[str] = ()
+) -> jsonargparse.Namespace:
     """Parse a command line.
+
+    Args:
+        parser: parser of the command.
+        args: the command line, without the command.
+        required: which of `model` and `data` must be given.
 
     Raises:
         UserError: the command line is wrong.
@@ -87,43 +94,49 @@ def parse(parser: jsonargparse.ArgumentParser, args: list[str]) -> jsonargparse.
     try:
         return parser.parse_args(args)
     except jsonargparse.ArgumentError as error:
-        raise UserError(format_error(parser, args, str(error))) from error
+        raise UserError(format_error(parser, given(args), required, str(error))) from error
 
 
-def format_error(parser: jsonargparse.ArgumentParser, args: list[str], report: str) -> str:
+def format_error(
+    parser: jsonargparse.ArgumentParser,
+    found: Mapping[str, Any],
+    required: Sequence[str],
+    report: str,
+) -> str:
     """Return what is wrong with a command line: an unknown, missing or invalid flag.
 
     Args:
         parser: parser of the command.
-        args: the command line.
+        found: value of each flag, see `given`.
+        required: see `parse`.
         report: message of the parser.
     """
-    found = given(args)
     classes = {group: cls for group in KINDS if (cls := _class(found.get(group), group))}
-    flags = parser.get_defaults().as_flat()
-    known = {key for key in vars(flags) if key.split(".")[0] not in KINDS}
-    for group, cls in classes.items():
-        known |= {f"{group}.{name}" for name in arguments(cls)}
-    groups = {key.split(".")[0] for key in known} | KINDS.keys() | BUILT_IN
+    known = {key for key in vars(parser.get_defaults().as_flat()) if _group(key) not in KINDS}
+    known |= {f"{group}.{name}" for group, cls in classes.items() for name in arguments(cls)}
+    groups = {*map(_group, known), *KINDS, *BUILT_IN}
     for key in found:
-        group = key.partition(".")[0]
-        if key in groups | known or key.endswith(".help") or (group in KINDS.keys() - classes):
-            continue
-        if not any(key.startswith(f"{flag}.") for flag in known):
-            return _unknown(key, known, classes.get(group))
-    for group in KINDS:
-        if f"required: {group}" in report and group not in found:
-            message = (
-                f"--{group} is missing; choose one of {', '.join(registry.entries(KINDS[group]))}"
-            )
+        uncertain = key.endswith(".help") or (_group(key) in KINDS and _group(key) not in classes)
+        nested = any(key.startswith(f"{flag}.") for flag in known)
+        if not (key in groups | known or uncertain or nested):
+            return _unknown(key, known, classes.get(_group(key)))
+    for group in required:
+        if group not in found:
+            choices = ", ".join(registry.entries(KINDS[group]))
             recipe = ".\nOr use a recipe of `train.py list`, such as --config quickstart"
-            return message + (recipe if "trainer" in groups else "")
+            recipe = recipe if "trainer" in groups else ""
+            return f"--{group} is missing; choose one of {choices}{recipe}"
     for group, cls in classes.items():
         for name, parameter in signature(cls).parameters.items():
-            required = parameter.default is Parameter.empty and parameter.kind in (0, 1, 3)
-            if required and name != "image_shape" and f"{group}.{name}" not in found:
+            variadic = parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+            needed = parameter.default is Parameter.empty and not variadic
+            if needed and name != "image_shape" and f"{group}.{name}" not in found:
                 return f"--{group}.{name} is missing; --{group}.help {cls.__name__} describes it"
     return shorten(report, found)
+
+
+def _group(key: str) -> str:
+    return key.partition(".")[0]
 
 
 def _unknown(key: str, known: set[str], cls: type | None) -> str:

@@ -81,7 +81,7 @@ def run(args: list[str]) -> None:
 def _run(command: str, args: list[str]) -> None:
     start = monotonic()
     parser = _parser(command, given(args))
-    config = parse(parser, args)
+    config = parse(parser, args, required=["model", "data"])
     resumed = _find_checkpoint(command, parser, config)
     if config.seed_everything is not False:
         seed = None if config.seed_everything is True else config.seed_everything
@@ -175,7 +175,7 @@ def _parser(command: str, found: Mapping[str, Any]) -> LightningArgumentParser:
         fail_untyped=False,
         sub_configs=True,
     )
-    trainer = parser.groups["trainer"]
+    trainer = (parser.groups or {})["trainer"]
     for name, default in BATCHES.items():  # not Lightning's types: with those, 1 could be read as
         trainer.add_argument(  # 1.0, all batches, since typing caches Union[float, int]
             f"--trainer.{name}",
