@@ -3,9 +3,10 @@
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from lightning_gen import __version__, registry
-from lightning_gen.cli.names import resolve
+from lightning_gen.cli.names import flags_named, resolve
 from lightning_gen.errors import UserError
 
 COMMANDS = {
@@ -19,6 +20,7 @@ COMMANDS = {
     "translate": "translate images of any size",
     "list": "list models, data modules, callbacks, metrics and recipes",
 }
+TRAINING = ("fit", "validate", "test", "predict")
 HELP = f"""\
 usage: train.py COMMAND [FLAGS]
 
@@ -79,21 +81,11 @@ def _dispatch(args: list[str]) -> int:
         raise UserError(f"unknown command {args[0]!r}; choose one of {', '.join(COMMANDS)}")
     else:
         sys.path.insert(0, os.getcwd())  # for --model my_file.MyGAN
-        command, rest = args[0], args[1:]
-        if command == "sample":
-            from lightning_gen.cli.sample import run
-        elif command == "translate":
-            from lightning_gen.cli.translate import run
-        elif command == "evaluate":
-            rest = resolve(rest)
-            from lightning_gen.cli.evaluate import run
-        elif command == "encode":
-            rest = resolve(rest)
-            from lightning_gen.cli.encode import run
-        else:
-            rest = resolve(rest)
-            from lightning_gen.cli.training import run
-        run([command, *rest])
+        command, rest = args[0], resolve(args[1:])
+        module = "training" if command in TRAINING else command
+        run = import_module(f"lightning_gen.cli.{module}").run
+        with flags_named(rest):
+            run([command, *rest])
     return 0
 
 

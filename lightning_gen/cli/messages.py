@@ -3,8 +3,7 @@
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from inspect import Parameter, signature
@@ -17,7 +16,7 @@ from lightning import LightningDataModule, LightningModule
 from lightning_gen import registry
 from lightning_gen.cli.names import KINDS, given
 from lightning_gen.cli.private import Parser, shorten
-from lightning_gen.errors import ArgumentError, UserError
+from lightning_gen.errors import UserError
 
 WARNINGS = [  # of Lightning and its parts, without an action for a user of train.py
     "Experiment logs directory",
@@ -63,8 +62,12 @@ def silence_warnings() -> None:
     """Hide advertisements, and warnings without an action for the user."""
     for message in WARNINGS:
         warnings.filterwarnings("ignore", message=message)
-    for package in ("lightning.pytorch", "lightning.fabric"):
-        log = logging.getLogger(f"{package}.utilities.rank_zero")
+    for module in (
+        "fabric.utilities.rank_zero",
+        "pytorch.utilities.rank_zero",
+        "pytorch.trainer.connectors.checkpoint_connector",
+    ):
+        log = logging.getLogger(f"lightning.{module}")
         log.addFilter(lambda record: not re.match("💡|TPU|HPU|`weights_only`", record.getMessage()))
 
 
@@ -169,31 +172,6 @@ def _class(name: Any, group: str) -> type | None:
 def arguments(cls: type) -> list[str]:
     """Return the names of the arguments of a class, with those it passes to its base classes."""
     return jsonargparse.ArgumentParser().add_class_arguments(cls, fail_untyped=False)
-
-
-@contextmanager
-def flags_named(found: Mapping[str, Any]) -> Iterator[None]:
-    """Raise the package's error behind those that wrap it, and name the flag it is about.
-
-    Args:
-        found: value of each flag, see `given`.
-    """
-    try:
-        yield
-    except Exception as error:
-        cause: BaseException | None = error
-        while cause and not isinstance(cause, UserError):
-            cause = cause.__cause__ or cause.__context__
-        if cause is None:
-            raise
-        name = cause.argument if isinstance(cause, ArgumentError) else ""
-        flags = [key for key in found if key.rpartition(".")[2] == name]
-        if len(flags) > 1:  # of several groups
-            flags = [key for key in flags if str(found[key]) in str(cause)]
-        if not flags:
-            raise cause from error
-        named = " or ".join(f"--{key}" for key in flags)
-        raise UserError(named + str(cause).removeprefix(name)) from error
 
 
 def refuse_existing(paths: Iterable[Path], force: bool) -> None:

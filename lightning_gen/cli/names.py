@@ -1,13 +1,14 @@
 """Names and flags of a command line, read before anything slow is imported."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from lightning_gen import registry
-from lightning_gen.errors import UserError
+from lightning_gen.errors import ArgumentError, UserError
 
 KINDS = {"model": "models", "data": "datamodules"}
 NOUNS = {"models": "model", "datamodules": "data module", "recipes": "recipe"}
@@ -47,6 +48,28 @@ def given(args: list[str]) -> dict[str, Any]:
         else:
             found[flag.lstrip("-").replace(".init_args.", ".").rstrip("+")] = value
     return found
+
+
+@contextmanager
+def flags_named(args: list[str]) -> Iterator[None]:
+    """Raise the error of this package that other errors wrap, with the flags of its argument."""
+    found = given(args)
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause and not isinstance(cause, UserError):
+            cause = cause.__cause__ or cause.__context__
+        if cause is None:
+            raise
+        name = cause.argument if isinstance(cause, ArgumentError) else ""
+        flags = [key for key in found if key.rpartition(".")[2] == name]
+        if len(flags) > 1:  # of several groups
+            flags = [key for key in flags if str(found[key]) in str(cause)]
+        if not flags:
+            raise cause from error
+        named = " or ".join(f"--{key}" for key in flags)
+        raise UserError(named + str(cause).removeprefix(name)) from error
 
 
 def _flat(group: str, entry: Any) -> dict[str, Any]:

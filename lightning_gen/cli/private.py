@@ -32,7 +32,7 @@ def shorten(report: str, given: Mapping[str, Any]) -> str:
         given: value of each flag, see `lightning_gen.cli.names.given`.
     """
     key = ".".join(re.findall(r'Parser key "([\w.]+)"', report))
-    lines = [line.lstrip(" -") for line in report.splitlines()]
+    lines = dict.fromkeys(line.lstrip(" -") for line in report.splitlines())
     reasons = [line for line in lines if not SCAFFOLDING.match(line)]
     if not key or not reasons:
         return report

@@ -33,7 +33,7 @@ from lightning_gen.callbacks import (
 from lightning_gen.checkpoints import WholeCheckpointIO
 from lightning_gen.cli import runs
 from lightning_gen.cli.memory import prepare_cpu_training
-from lightning_gen.cli.messages import flags_named, parse, silence_warnings
+from lightning_gen.cli.messages import parse, silence_warnings
 from lightning_gen.cli.names import given
 from lightning_gen.cli.private import Parser
 from lightning_gen.cli.summary import duration, relative, saved_by, summary
@@ -71,8 +71,7 @@ def run(args: list[str]) -> None:
     silence_warnings()
     sys.argv[1:] = args  # Lightning starts further processes with this command line
     try:
-        with flags_named(given(args[1:])):
-            _run(args[0], args[1:])
+        _run(args[0], args[1:])
     finally:
         if "wandb" in sys.modules:
             sys.modules["wandb"].finish()
@@ -92,6 +91,8 @@ def _run(command: str, args: list[str]) -> None:
     try:
         _write_to(folder, parser, config, save=not resumed)
         init = parser.instantiate(config)
+        if command == "fit" and init.evaluate:
+            _check_evaluate(init.evaluate, init)
         trainer = _trainer(init)
         if resumed and runs.is_first_process():
             for logger in trainer.loggers:
@@ -103,7 +104,10 @@ def _run(command: str, args: list[str]) -> None:
         raise
     paths = {"ckpt_path": config.ckpt_path, "weights_only": True}  # never runs code of a file
     if command == "fit":
-        _before_fit(trainer, config, init)
+        for logger in trainer.loggers:
+            logger.log_hyperparams(runs.description(config))
+        if isinstance(trainer.accelerator, CPUAccelerator):
+            prepare_cpu_training()
         trainer.fit(init.model, datamodule=init.data, **paths)
         if trainer.is_global_zero:
             _after_fit(trainer, folder, init, monotonic() - start)
@@ -277,18 +281,17 @@ def _refuse_flags_of_automatic_optimization(flags: Namespace) -> None:
             raise UserError(f"--trainer.{flag} requires automatic optimization; use --model.{own}")
 
 
-def _before_fit(trainer: Trainer, config: Namespace, init: Namespace) -> None:
-    """Check --evaluate, log the description of the run, and set up the process."""
-    if n := config.evaluate:
-        from lightning_gen.cli.evaluate import MINIMUM, require_samples  # slow to import
+def _check_evaluate(n: int, init: Namespace) -> None:
+    """Check that samples can be evaluated after the training.
 
-        if n < MINIMUM:
-            raise UserError(f"--evaluate must be 0, or at least {MINIMUM}, but is {n}")
-        require_samples(init.model, init.data)
-    for logger in trainer.loggers:
-        logger.log_hyperparams(runs.description(config))
-    if isinstance(trainer.accelerator, CPUAccelerator):
-        prepare_cpu_training()
+    Raises:
+        UserError: there are too few, or the model draws none that compare with this data.
+    """
+    from lightning_gen.cli.evaluate import MINIMUM, require_samples  # slow to import
+
+    if n < MINIMUM:
+        raise UserError(f"--evaluate must be 0, or at least {MINIMUM}, but is {n}")
+    require_samples(init.model, init.data)
 
 
 def _after_fit(trainer: Trainer, folder: Path, init: Namespace, seconds: float) -> None:
