@@ -35,6 +35,14 @@ def test_a_report_becomes_one_line(flag: str, value: str, expected: str) -> None
     assert shorten(str(error.value), {f"network.{flag}": value}) == expected, CHANGED
 
 
+def test_a_missing_argument_is_named() -> None:
+    parser = Parser(exit_on_error=False)
+    parser.add_subclass_arguments(nn.Module, "network")
+    with pytest.raises(jsonargparse.ArgumentError) as error:
+        parser.parse_args(["--network", "torch.nn.Linear", "--network.in_features", "3"])
+    assert shorten(str(error.value), {}) == "--network.out_features is missing", CHANGED
+
+
 def test_a_report_of_another_form_is_kept() -> None:
     assert shorten("something else", {}) == "something else"
 

@@ -101,7 +101,7 @@ def run(args: list[str]) -> None:
         "data",
         as_group=False,
         default=_trained_on(*(arg for arg in args[1:2] if not arg.startswith("-"))),
-        required=False,
+        metavar="CLASS",
         help="data module with the test images; that of the training by default",
     )
     parser.add_function_arguments(evaluate, skip={"checkpoint", "data"})

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
-from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -129,12 +128,6 @@ def format_error(
             recipe = ".\nOr use a recipe of `train.py list`, such as --config quickstart"
             recipe = recipe if "trainer" in groups else ""
             return f"--{group} is missing; choose one of {choices}{recipe}"
-    for group, cls in classes.items():
-        for name, parameter in signature(cls).parameters.items():
-            variadic = parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
-            needed = parameter.default is Parameter.empty and not variadic
-            if needed and name != "image_shape" and f"{group}.{name}" not in found:
-                return f"--{group}.{name} is missing; --{group}.help {cls.__name__} describes it"
     return shorten(report, found)
 
 

@@ -39,7 +39,8 @@ def shorten(report: str, given: Mapping[str, Any]) -> str:
     types = [re.match(r"Expected an? (.+?)(?:\. Got value: .*)?$", line) for line in reasons]
     others = [line for line, match in zip(reasons, types, strict=True) if match is None]
     if others:
-        return f"--{key}: {'; '.join(others)}"
+        reason, _, missing = "; ".join(others).partition("arguments are required: ")
+        return f"--{key}.{missing} is missing" if missing else f"--{key}: {reason}"
     expected = " or ".join(re.sub(r"<class '(\w+)'>|typing\.", r"\1", m[1]) for m in types if m)
     value = f", but is {given[key]}" if key in given else ""
     return f"--{key} must be of type {expected}{value}"

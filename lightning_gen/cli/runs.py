@@ -133,6 +133,8 @@ def logger(name: str, folder: Path) -> Namespace:
     Raises:
         UserError: a package that the logger needs is not installed.
     """
+    if name == "tensorboard" and not (find_spec("tensorboard") or find_spec("tensorboardX")):
+        raise UserError("--logger tensorboard requires a package: pip install tensorboard")
     class_name, arguments = LOGGERS[name]
     arguments = arguments | {"save_dir": str(folder.absolute())}  # W&B writes in another process
     if name == "wandb":
@@ -141,16 +143,6 @@ def logger(name: str, folder: Path) -> Namespace:
         arguments |= {"id": run, "name": run, "project": project}
     class_path = f"lightning.pytorch.loggers.{class_name}"
     return Namespace(class_path=class_path, init_args=Namespace(**arguments))
-
-
-def check_logger(name: str) -> None:
-    """Check that the packages of a logger are installed.
-
-    Raises:
-        UserError: naming the package that is not.
-    """
-    if name == "tensorboard" and not (find_spec("tensorboard") or find_spec("tensorboardX")):
-        raise UserError("--logger tensorboard requires a package: pip install tensorboard")
 
 
 def description(config: Namespace) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import shutil
 import sys
 from collections.abc import Mapping
+from inspect import signature
 from itertools import chain
 from pathlib import Path
 from time import monotonic
@@ -53,13 +54,8 @@ CALLBACKS: dict[str, type[Callback]] = {  # of every run, by the group of their 
     "gan_monitor": GANMonitor,
     "checkpoint": RunCheckpoint,
 }
-BATCHES = {  # flags of the trainer, with their defaults
-    "limit_train_batches": None,
-    "limit_val_batches": None,
-    "limit_test_batches": None,
-    "limit_predict_batches": None,
-    "overfit_batches": 0.0,
-}
+BATCHES = [f"limit_{split}_batches" for split in ("train", "val", "test", "predict")]
+BATCHES += ["overfit_batches"]
 
 
 def run(args: list[str]) -> None:
@@ -85,8 +81,6 @@ def _run(command: str, args: list[str]) -> None:
     if config.seed_everything is not False:
         seed = None if config.seed_everything is True else config.seed_everything
         config.seed_everything = seed_everything(seed, workers=True)
-    if config.trainer.logger in (None, True):
-        runs.check_logger(config.logger)
     folder = resumed or runs.new_folder(command, config)
     try:
         _write_to(folder, parser, config, save=not resumed)
@@ -174,17 +168,17 @@ def _parser(command: str, found: Mapping[str, Any]) -> LightningArgumentParser:
     parser.add_class_arguments(
         Trainer,
         "trainer",
-        skip=set(BATCHES),
+        skip={*BATCHES},
         instantiate=False,
         fail_untyped=False,
         sub_configs=True,
     )
     trainer = (parser.groups or {})["trainer"]
-    for name, default in BATCHES.items():  # not Lightning's types: with those, 1 could be read as
-        trainer.add_argument(  # 1.0, all batches, since typing caches Union[float, int]
+    for name in BATCHES:  # typing may cache Lightning's type as float | int: 1 would be 1.0, all
+        trainer.add_argument(
             f"--trainer.{name}",
             type=int | float | None,
-            default=default,
+            default=signature(Trainer).parameters[name].default,
             help="number of batches (int), or fraction of all batches (float)",
         )
     for name, link in (("image_shape", _image_shape), ("target_channels", _target_channels)):
