@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from lightning_gen import GeneratorEMA, ImageGrid, LossCurves, Progress
-from lightning_gen.compat import batches_seen
 from lightning_gen.callbacks.progress import share_done
+from lightning_gen.compat import batches_seen
 from lightning_gen.errors import ArgumentError
 from tests.conftest import images, loader, same, small_dcgan, small_gan, state
 

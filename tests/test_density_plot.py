@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from lightning_gen import GAN, ConditionalGAN, DensityPlot, GaussianMixtureDataModule, ImageGrid
 from lightning_gen.callbacks.density_plot import log_density_grid, plot_1d, plot_2d
-from lightning_gen.compat import batches_seen
 from lightning_gen.cli import main
+from lightning_gen.compat import batches_seen
 from lightning_gen.datamodules.mixtures import make_mixture
 from lightning_gen.errors import ArgumentError, NotReadyError
 from tests.command_line import only

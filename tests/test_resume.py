@@ -13,7 +13,7 @@ import torch
 from lightning import Callback
 
 from lightning_gen import GAN
-from lightning_gen.checkpoints import WholeCheckpointIO, newest_checkpoint
+from lightning_gen.checkpoints import AtomicCheckpointIO, newest_checkpoint
 from lightning_gen.cli import main
 from scripts.kill_and_resume import equal
 from tests.command_line import ROOT
@@ -194,7 +194,7 @@ def test_a_damaged_checkpoint_is_skipped_or_reported(capsys: Any) -> None:
 
 def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path, monkeypatch: Any) -> None:
     path = tmp_path / "a.ckpt"
-    save = WholeCheckpointIO().save_checkpoint
+    save = AtomicCheckpointIO().save_checkpoint
     save({"state_dict": {}, "number": 1}, path)
 
     def fail(checkpoint: Any, file: Any) -> None:

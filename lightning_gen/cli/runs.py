@@ -17,7 +17,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from lightning_gen import __version__
-from lightning_gen.checkpoints import REPORTS_KEY, newest_checkpoint, read_checkpoint
+from lightning_gen.checkpoints import STEP_METRICS_KEY, newest_checkpoint, read_checkpoint
 from lightning_gen.errors import CheckpointError, UserError
 from lightning_gen.files import atomic_write
 
@@ -172,7 +172,9 @@ def keep_rows(logger: CSVLogger, checkpoint: str) -> None:
     rows = csv.DictReader(copy.read_text().splitlines()) if copy.exists() else []
     kept = [row for row in rows if int(row["step"]) < steps]
     named = [{name: cell for name, cell in row.items() if cell} for row in kept]
-    last: dict[str, Any] = state.get(REPORTS_KEY, {})  # of a step that was saved but not logged
+    last: dict[str, Any] = state.get(
+        STEP_METRICS_KEY, {}
+    )  # of a step that was saved but not logged
     logged = [row for row in named if int(row["step"]) == steps - 1 and last.keys() & row]
     if last and not logged:
         named.append({"epoch": state["epoch"], "step": steps - 1, **last})

@@ -31,7 +31,7 @@ from lightning_gen.callbacks import (
     Progress,
     RunCheckpoint,
 )
-from lightning_gen.checkpoints import WholeCheckpointIO
+from lightning_gen.checkpoints import AtomicCheckpointIO
 from lightning_gen.cli import runs
 from lightning_gen.cli.memory import prepare_cpu_training
 from lightning_gen.cli.messages import parse, silence_warnings
@@ -253,7 +253,7 @@ def _trainer(init: Namespace) -> Trainer:
         callbacks += [Progress()]
     plugins = _as_list(flags["plugins"])
     if not _any(plugins, CheckpointIO):
-        plugins += [WholeCheckpointIO()]
+        plugins += [AtomicCheckpointIO()]
     callbacks += [init[group] for group in CALLBACKS]
     return Trainer(**flags | {"callbacks": callbacks, "plugins": plugins})
 
