@@ -33,7 +33,7 @@ def test_an_average_without_the_callback_ends(fit: Fit, tmp_path: Path) -> None:
     fit(model, callbacks=[GeneratorEMA()]).save_checkpoint(tmp_path / "a.ckpt")
     loaded = GAN.load_from_checkpoint(tmp_path / "a.ckpt")
     assert loaded.average is not None
-    with pytest.warns(UserWarning, match="average ends here"):
+    with pytest.warns(UserWarning, match="average of G is discarded"):
         fit(loaded)
     assert loaded.average is None
     fit(model, callbacks=[GeneratorEMA()])

@@ -56,11 +56,11 @@ WRONG_FLAGS = {
     ),
     "prefix": (["--trainer.max_epoch", "3"], "nearest: --trainer.max_epochs, "),
     "nothing near": (["--zzz", "3"], "--zzz is not a flag of this command; --help lists all"),
-    "size": (["--model.image_shape", "[1,30,30]"], "Sizes that fit: 16, 20"),
+    "size": (["--model.image_shape", "[1,30,30]"], "Supported sizes: 16, 20"),
     "mismatch": (["--model.image_shape", "[1,32,32]"], "(1, 28, 28)"),
     "shape": (["--model.image_shape", "[28,28]"], "--model.image_shape"),
-    "checkpoint": (["--ckpt_path", "none.ckpt"], "there is no checkpoint none.ckpt"),
-    "no checkpoint": (["--ckpt_path", __file__], "is no checkpoint"),
+    "checkpoint": (["--ckpt_path", "none.ckpt"], "checkpoint not found: none.ckpt"),
+    "no checkpoint": (["--ckpt_path", __file__], "is not a checkpoint"),
     "many digits": (["--data.batch_size", "9001"], "--data.batch_size is 9001"),
 }
 
@@ -164,16 +164,16 @@ def test_an_untrained_model_is_only_evaluated_without_a_checkpoint(capsys: Any) 
 
 
 NOT_CHECKPOINTS: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "text": (lambda path: path.write_text("hello"), "is no checkpoint"),
-    "empty": (lambda path: path.write_bytes(b""), "is no checkpoint"),
-    "other": (lambda path: torch.save([1, 2], path), "no Lightning checkpoint"),
-    "code": (lambda path: torch.save({"state_dict": print}, path), "holds more than data"),
-    "missing": (lambda path: None, "there is no checkpoint"),
+    "text": (lambda path: path.write_text("hello"), "is not a checkpoint"),
+    "empty": (lambda path: path.write_bytes(b""), "is not a checkpoint"),
+    "other": (lambda path: torch.save([1, 2], path), "not a Lightning checkpoint"),
+    "code": (lambda path: torch.save({"state_dict": print}, path), "contains objects other than data"),
+    "missing": (lambda path: None, "checkpoint not found"),
     "later model": (
         lambda path: torch.save(
             {"state_dict": {}, CLASS_KEY: "lightning_gen.models.later.Later"}, path
         ),
-        "holds Later, which this version does not have",
+        "contains Later, which this version does not have",
     ),
 }
 

@@ -214,7 +214,7 @@ def test_the_command_line_plots_points_by_default(capsys: Any) -> None:
     assert {path.name for path in (folder / "images").iterdir()} == {"density"}
     assert "density.gif" in capsys.readouterr().out
     assert main(["sample", str(folder / "checkpoints" / "last.ckpt")]) == 2
-    assert "draws points" in capsys.readouterr().err
+    assert "of points" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("in_an_empty_folder")

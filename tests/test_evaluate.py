@@ -179,8 +179,8 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "data flag": (["gan", "--data.subset", "13k"], "--data.subset"),
     "data": (["gan", "--data", "MNISTDat"], "nearest: MNISTDataModule"),
     "size": (["gan", *N, "--data.image_size", "32"], "(1, 32, 32)"),
-    "missing": (["none.ckpt"], "there is no checkpoint none.ckpt"),
-    "no checkpoint": ([__file__], "is no checkpoint"),
+    "missing": (["none.ckpt"], "checkpoint not found: none.ckpt"),
+    "no checkpoint": ([__file__], "is not a checkpoint"),
     "not ready": (["plain", *N], "Gaussian mixture"),
 }
 

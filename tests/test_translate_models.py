@@ -133,7 +133,7 @@ def test_pairs_of_any_channels_and_sizes_are_trained_on_and_predicted(capsys: An
 WRONG: dict[str, tuple[list[str], str]] = {
     "nothing there": (["G.pth", "none"], "file or folder none does not exist"),
     "no images": (["G.pth", "empty"], "empty has no images"),
-    "no checkpoint": (["none.pth", "in.png"], "there is no checkpoint none.pth"),
+    "no checkpoint": (["none.pth", "in.png"], "checkpoint not found: none.pth"),
     "a discriminator": (["D.pth", "in.png"], "contains a discriminator"),
     "direction": (["G.pth", "in.png", "--direction", "AtoB"], "remove --direction"),
     "tile": (["G.pth", "in.png", "--tile", "8"], "tile must be at least 16"),
@@ -150,7 +150,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     ),
     "two targets": (
         ["G.pth", "in.png", "--target", "twice", "--html", "true"],
-        "twice/a.png and twice/a.webp have one name",
+        "twice/a.png and twice/a.webp have the same name",
     ),
     "device": (["G.pth", "in.png", "--device", "gpu"], "--device gpu is not available"),
     "out is a file": (["G.pth", "in.png", "--out", "in.png"], "--out in.png cannot be a folder"),

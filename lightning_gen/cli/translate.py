@@ -67,7 +67,7 @@ def translate(
     files = _files(Path(images), Path(out), html, force)
     targets = _targets(list(files), Path(images), Path(target)) if target else {}
     translator = load_translator(checkpoint, direction, custom_class(model), dropout_at_test)
-    print(f"Translating with dropout {'on' if translator.noise else 'off'}.")
+    print(f"Translating with dropout {'on' if translator.dropout_at_test else 'off'}.")
     translator.network.to(chosen_device(device))
     output = Path(out)
     with _large_images():
