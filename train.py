@@ -1,4 +1,4 @@
-"""Train, evaluate and draw from any model: `python train.py fit --config quickstart`."""
+"""Train and evaluate models and draw samples: `python train.py fit --config quickstart`."""
 
 import sys
 

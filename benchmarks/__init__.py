@@ -1,1 +1,1 @@
-"""How fast training is, beside the fastest it could be: `python -m benchmarks`."""
+"""Benchmarks of training speed: `python -m benchmarks`."""

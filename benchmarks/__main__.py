@@ -1,7 +1,7 @@
-"""Step times through the Trainer against a hand-written loop over the same networks and rule.
+"""Step times with the Trainer and in a plain loop with the same networks and losses.
 
-Both run in turn in this process, slice by slice, so that a machine whose speed drifts favours
-neither. Prints a table of medians with the range of the slices, and writes JSON with `--json`.
+Both are timed alternately, so that changes of the machine's speed affect both. Prints a table of
+medians and ranges, and writes JSON with `--json`.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 from benchmarks import networks
 from benchmarks.timing import by_hand, by_script, first_steps, spread, through_trainer
 from lightning_gen import DCGAN, GAN, VAE, MNISTDataModule
-from lightning_gen.cli.messages import hush
+from lightning_gen.cli.messages import silence_warnings
 from lightning_gen.types import to_images
 
 Pair = tuple[nn.Module, nn.Module]
@@ -33,9 +33,9 @@ Pair = tuple[nn.Module, nn.Module]
 
 @dataclass(frozen=True)
 class Work:
-    """A line of the table: a model of ours, its networks, image size, steps per slice, and rule.
+    """A row of the table: model, networks, image size, steps per slice.
 
-    `script` is the public script with the same networks and rule: both players see the same fakes.
+    `script` is the public script with the same networks and losses; its players share the fakes.
     """
 
     model: Callable[..., Any]
@@ -46,39 +46,39 @@ class Work:
 
 
 def works() -> dict[str, Work]:
-    """The lines of the table by name."""
+    """Return the rows of the table by name."""
     ours = DCGAN((1, 32, 32))
     return {
-        "GAN, script's": Work(game(GAN, share_fakes=True), networks.gan, 28, 300, script="gan"),
+        "GAN, script's": Work(gan(GAN, share_fakes=True), networks.gan, 28, 300, script="gan"),
         "DCGAN, script's": Work(
-            game(DCGAN, share_fakes=True), networks.dcgan, 32, 15, script="dcgan"
+            gan(DCGAN, share_fakes=True), networks.dcgan, 32, 15, script="dcgan"
         ),
         "DCGAN, our defaults": Work(
-            game(DCGAN), lambda: (deepcopy(ours.generator), deepcopy(ours.discriminator)), 32, 15
+            gan(DCGAN), lambda: (deepcopy(ours.generator), deepcopy(ours.discriminator)), 32, 15
         ),
         "VAE, 784-512-16": Work(vae, networks.vae, 28, 500),
     }
 
 
-def game(cls: type[Any], **settings: Any) -> Callable[..., Any]:
-    """A model of two players."""
+def gan(cls: type[Any], **settings: Any) -> Callable[..., Any]:
+    """Return a constructor of a GAN."""
     return lambda shape, G, D: cls(shape, generator=G, discriminator=D, **settings)
 
 
 def vae(shape: tuple[int, int, int], encoder: nn.Module, decoder: nn.Module) -> VAE:
-    """A VAE of greys, as is usual in speed tests."""
+    """Return a VAE without binarization, as usual in benchmarks."""
     return VAE(shape, 16, binarization="none", encoder=encoder, decoder=decoder)
 
 
 def batches(pixels: Tensor) -> Iterator[tuple[Tensor]]:
-    """Images without end, out of one tensor in memory."""
+    """Yield endless batches of images from a tensor in memory."""
     while True:
         for index in torch.randperm(len(pixels)).split(64)[:-1]:
             yield (to_images(pixels.index_select(0, index)),)
 
 
-def game_by_hand(players: Pair, precision: str, *, share_fakes: bool) -> Callable[[Tensor], None]:
-    """A step of both players."""
+def gan_by_hand(players: Pair, precision: str, *, share_fakes: bool) -> Callable[[Tensor], None]:
+    """Return a function for a step of both players."""
     G, D = players
     opt_g, opt_d = (
         torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999), fused=True) for net in players
@@ -104,9 +104,9 @@ def game_by_hand(players: Pair, precision: str, *, share_fakes: bool) -> Callabl
     return step
 
 
-def vae_by_hand(coders: Pair, precision: str) -> Callable[[Tensor], None]:
-    """A step on the ELBO."""
-    E, D = coders
+def vae_by_hand(networks: Pair, precision: str) -> Callable[[Tensor], None]:
+    """Return a function for a step on the ELBO."""
+    E, D = networks
     optimizer = torch.optim.Adam([*E.parameters(), *D.parameters()], 1e-3, fused=True)
     cast = _autocast(precision)
 
@@ -128,7 +128,7 @@ def _autocast(precision: str) -> Any:
 
 
 def images_per_second(seconds: float = 3.0) -> float:
-    """Of the data path alone, in one thread: order, batch, conversion to float."""
+    """Return the speed of data loading alone, in one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     data = MNISTDataModule("12k", val_split=0.0)
@@ -145,7 +145,7 @@ def images_per_second(seconds: float = 3.0) -> float:
 def compare(
     name: str, work: Work, slices: int, precision: str, scripts: Path | None
 ) -> dict[str, Any]:
-    """Medians of each way, and of the ratios slice by slice."""
+    """Return step times with the Trainer, by hand and of the script, and their ratios."""
     data = MNISTDataModule("12k", image_size=work.size)  # type: ignore[arg-type]
     data.setup("fit")
     pair, hand = work.networks(), work.networks()
@@ -156,7 +156,7 @@ def compare(
     step = (
         vae_by_hand(hand, precision)
         if "VAE" in name
-        else game_by_hand(hand, precision, share_fakes=model.share_fakes)
+        else gan_by_hand(hand, precision, share_fakes=model.share_fakes)
     )
     times: dict[str, list[float]] = {"trainer": [], "by_hand": [], "script": []}
     for _ in range(slices):
@@ -176,12 +176,14 @@ def compare(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--slices", type=int, default=7, help="of each way, in turn")
-    parser.add_argument("--scripts", type=Path, help="PyTorch-GAN/implementations, to time as well")
-    parser.add_argument("--only", default="", help="work whose name holds this word")
-    parser.add_argument("--json", type=Path, help="a file for the figures")
+    parser.add_argument("--slices", type=int, default=7, help="number of alternating timings")
+    parser.add_argument(
+        "--scripts", type=Path, help="folder PyTorch-GAN/implementations, to time its scripts"
+    )
+    parser.add_argument("--only", default="", help="only rows with this word in their name")
+    parser.add_argument("--json", type=Path, help="file for the results")
     args = parser.parse_args()
-    hush()
+    silence_warnings()
     warnings.simplefilter("ignore")
 
     print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}, ", end="")
@@ -195,23 +197,23 @@ def main() -> None:
         for precision in ("32-true", "bf16-mixed"):
             row = compare(name, work, args.slices, precision, args.scripts)
             digits = {"trainer_ms": 1, "by_hand_ms": 1, "ratio": 3, "script_ms": 1, "speedup": 2}
-            cells = [spread(row[column], places) for column, places in digits.items()]
+            cells = [spread(row[column], decimals) for column, decimals in digits.items()]
             print(f"| {name} | {precision} | {' | '.join(cells)} |", flush=True)
             rows.append(row)
     speed = images_per_second()
     print(f"\nMNIST batches from memory, one thread: {speed:,.0f} images/s")
     first = statistics.median(first_steps)
-    print(f"From Trainer.fit to the end of the first step: {first:.2f} s")
+    print(f"From Trainer.fit to the start of the second step: {first:.2f} s")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"Largest memory of this process: {memory:,.0f} MiB")
+    print(f"Peak memory of this process: {memory:,.0f} MiB")
     if args.json:
-        figures = {
+        results = {
             "steps": rows,
             "images_per_second": speed,
             "first_step_seconds": first,
             "memory_mib": memory,
         }
-        args.json.write_text(json.dumps({"torch": torch.__version__, **figures}, indent=2))
+        args.json.write_text(json.dumps({"torch": torch.__version__, **results}, indent=2))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""The networks of two widely used scripts, so that times can be compared with theirs.
+"""Networks of two widely used scripts, to compare step times.
 
-Layers and widths are those of `gan.py` and `dcgan.py` in eriklindernoren/PyTorch-GAN; written anew.
+The layers are those of `gan.py` and `dcgan.py` in eriklindernoren/PyTorch-GAN, reimplemented.
 """
 
 from torch import nn
 
 
 def gan() -> tuple[nn.Module, nn.Module]:
-    """Multilayer perceptrons for 1x28x28 images and 100 latents."""
+    """Return the multilayer perceptrons for 1 x 28 x 28 images and 100 latents."""
     widths = (128, 256, 512, 1024)
     layers: list[nn.Module] = [nn.Linear(100, widths[0]), nn.LeakyReLU(0.2, inplace=True)]
     for before, after in zip(widths, widths[1:], strict=False):
@@ -25,7 +25,7 @@ def gan() -> tuple[nn.Module, nn.Module]:
 
 
 def dcgan() -> tuple[nn.Module, nn.Module]:
-    """Convolutions for 1x32x32 images and 100 latents."""
+    """Return the convolutional networks for 1 x 32 x 32 images and 100 latents."""
     generator = nn.Sequential(
         nn.Linear(100, 128 * 8 * 8),
         nn.Unflatten(1, (128, 8, 8)),
@@ -44,7 +44,7 @@ def dcgan() -> tuple[nn.Module, nn.Module]:
 
 
 def vae() -> tuple[nn.Module, nn.Module]:
-    """Perceptrons of a VAE for 1x28x28 images: 784-512-16 and back."""
+    """Return encoder and decoder of a VAE for 1 x 28 x 28 images: 784-512-16 and back."""
     encoder = nn.Sequential(nn.Flatten(), nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 32))
     decoder = nn.Sequential(
         *(nn.Linear(16, 512), nn.ReLU(), nn.Linear(512, 784), nn.Unflatten(1, (1, 28, 28)))

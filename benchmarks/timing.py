@@ -1,4 +1,4 @@
-"""Seconds a step: through the Trainer, by hand, and of a public script."""
+"""Seconds per step: with the Trainer, by hand, and of a public script."""
 
 import statistics
 import sys
@@ -12,17 +12,19 @@ from typing import Any
 from lightning import Callback, Trainer
 from torch import Tensor
 
+from lightning_gen.callbacks.periodic import batches_seen
+
 WARMUP = 5
-first_steps: list[float] = []  # seconds from `fit` to the end of the first step
+first_steps: list[float] = []  # seconds from `fit` to the start of the second step
 
 
 class Clock(Callback):
-    """Seconds per step, without the first ones."""
+    """Measure seconds per step after a warm-up."""
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, i: int) -> None:
-        if trainer.fit_loop.total_batch_idx == 1:
+        if batches_seen(trainer) == 2:
             self.first = time.perf_counter()
-        if trainer.fit_loop.total_batch_idx == WARMUP:
+        if batches_seen(trainer) == WARMUP + 1:
             self.start = time.perf_counter()
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
@@ -31,7 +33,7 @@ class Clock(Callback):
 
 
 def through_trainer(model: Any, data: Any, steps: int, precision: str) -> float:
-    """Seconds a step as users train: Trainer, DataModule, logging every 50 steps."""
+    """Return seconds per step with Trainer, data module, and logging every 50 steps."""
     clock = Clock()
     trainer = Trainer(
         accelerator="cpu",
@@ -52,7 +54,7 @@ def through_trainer(model: Any, data: Any, steps: int, precision: str) -> float:
 
 
 def by_hand(step: Callable[..., None], batches: Iterable[tuple[Tensor, ...]], steps: int) -> float:
-    """Seconds a step of the same rule in plain torch."""
+    """Return seconds per step in plain PyTorch."""
     for number, batch in enumerate(islice(batches, steps + WARMUP)):
         if number == WARMUP:
             start = time.perf_counter()
@@ -61,7 +63,7 @@ def by_hand(step: Callable[..., None], batches: Iterable[tuple[Tensor, ...]], st
 
 
 def by_script(script: Path, steps: int) -> float:
-    """Seconds a step of a public script, which prints a line for each."""
+    """Return seconds per step of a public script, which prints a line per step."""
     command = [sys.executable, "-u", script.name]
     with Popen(command, cwd=script.parent, stdout=PIPE, stderr=DEVNULL, text=True) as process:
         lines = (line for line in process.stdout or () if "[Batch" in line)
@@ -72,7 +74,7 @@ def by_script(script: Path, steps: int) -> float:
 
 
 def spread(values: list[float], digits: int) -> str:
-    """The median, and the range behind it."""
+    """Format the median and the range."""
     if not values:
         return ""
     low, high = min(values), max(values)

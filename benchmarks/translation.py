@@ -1,7 +1,6 @@
-"""Step times of pix2pix and CycleGAN at 256 pixels, as `python -m benchmarks` has others.
+"""Step times of pix2pix and CycleGAN at 256 pixels: `python -m benchmarks.translation`.
 
-`python -m benchmarks.translation`: U-Net 256 and ResNet-9, batches of one picture, through the
-Trainer and by hand, in turn in one process.
+U-Net 256 and ResNet-9, batches of one image, with the Trainer and by hand, timed alternately.
 """
 
 import argparse
@@ -17,7 +16,7 @@ from torch.utils.data import DataLoader, StackDataset
 
 from benchmarks.timing import by_hand, spread, through_trainer
 from lightning_gen import CycleGAN, Pix2Pix
-from lightning_gen.cli.messages import hush
+from lightning_gen.cli.messages import silence_warnings
 
 Step = Callable[[Tensor, Tensor], None]
 SIZE = 256
@@ -29,7 +28,7 @@ def adam(*networks: nn.Module) -> torch.optim.Adam:
 
 
 def pix2pix_by_hand(model: Pix2Pix) -> Step:
-    """A step of both players on networks like the model's."""
+    """Return a function for a step of both players on the model's networks."""
     G, D = model.generator, model.discriminator
     opt_g, opt_d = adam(G), adam(D)
 
@@ -53,7 +52,7 @@ def pix2pix_by_hand(model: Pix2Pix) -> Step:
 
 
 def cyclegan_by_hand(model: CycleGAN) -> Step:
-    """A step of G and F, and one of both discriminators."""
+    """Return a function for a step of G and F, and one of both discriminators."""
     G, F, D_A, D_B = (getattr(model, name) for name in model.networks)
     opt_g, opt_d = adam(G, F), adam(D_A, D_B)
 
@@ -86,7 +85,7 @@ WORKS: dict[str, tuple[Callable[..., Any], Callable[[Any], Step], int]] = {
 
 
 def batches(data: Iterable[Any]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pictures of both domains without end."""
+    """Yield endless batches of both domains."""
     while True:
         for batch in data:
             yield batch["A"], batch["B"]
@@ -94,10 +93,10 @@ def batches(data: Iterable[Any]) -> Iterator[tuple[Tensor, Tensor]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--slices", type=int, default=3, help="of each way, in turn")
-    parser.add_argument("--only", default="", help="work whose name holds this word")
+    parser.add_argument("--slices", type=int, default=3, help="number of alternating timings")
+    parser.add_argument("--only", default="", help="only rows with this word in their name")
     args = parser.parse_args()
-    hush()
+    silence_warnings()
     warnings.simplefilter("ignore")
     a, b = torch.rand(2, 25, 3, SIZE, SIZE) * 2 - 1
     data = DataLoader(StackDataset(A=a, B=b), batch_size=1)

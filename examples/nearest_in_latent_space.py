@@ -1,4 +1,4 @@
-"""What a VAE finds alike: `python examples/nearest_in_latent_space.py`."""
+"""Find nearest neighbors in a VAE's latent space: `python examples/nearest_in_latent_space.py`."""
 
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from lightning_gen.types import to_images
 
 
 def main(out: Path = Path("nearest.png"), rows: int = 8, k: int = 9, epochs: int = 10) -> None:
-    """Train on the bundled digits; find the k training digits whose codes are nearest.
+    """Train on the bundled digits, then find the k training digits with the nearest codes.
 
     Args:
-        out: the picture to write: in each row a test digit, inverted, then its neighbours.
-        rows: test digits in the picture.
-        k: neighbours of each.
-        epochs: of the training.
+        out: image file to write; each row has a test digit, inverted, and its neighbors.
+        rows: number of test digits in the image.
+        k: number of neighbors.
+        epochs: number of epochs.
     """
     seed_everything(0)
     data = MNISTDataModule("12k")
@@ -26,13 +26,13 @@ def main(out: Path = Path("nearest.png"), rows: int = 8, k: int = 9, epochs: int
     trainer = Trainer(devices=1, max_epochs=epochs, logger=False, enable_checkpointing=False)
     trainer.fit(model, data)
 
-    known, queries = to_images(data.train_set.pixels), to_images(data.test_set.pixels)
-    distances = torch.cdist(model.encode(queries), model.encode(known))
+    train, queries = to_images(data.train_set.pixels), to_images(data.test_set.pixels)
+    distances = torch.cdist(model.encode(queries), model.encode(train))
     nearest = distances.topk(k, largest=False).indices  # (queries, k)
-    alike = data.train_set.labels[nearest] == data.test_set.labels[:, None]
-    print(f"{alike.float().mean():.1%} of the neighbours are of the query's class")
+    same_class = data.train_set.labels[nearest] == data.test_set.labels[:, None]
+    print(f"{same_class.float().mean():.1%} of the neighbors have the class of the query")
 
-    table = torch.cat([-queries[:rows, None], known[nearest[:rows]]], 1)  # (rows, 1 + k, 1, 28, 28)
+    table = torch.cat([-queries[:rows, None], train[nearest[:rows]]], 1)  # (rows, 1 + k, 1, 28, 28)
     save_image(table.flatten(0, 1), out, nrow=1 + k, normalize=True, value_range=(-1, 1))
     print(f"{rows} of {len(queries)} queries: {out}")
 

@@ -1,4 +1,4 @@
-"""pix2pix on your own pairs: `python examples/pix2pix_on_a_folder.py PAIRS PICTURES`."""
+"""Train pix2pix on a folder of pairs: `python examples/pix2pix_on_a_folder.py PAIRS IMAGES`."""
 
 from pathlib import Path
 
@@ -14,27 +14,29 @@ from lightning_gen.inference.translator import load_translator
 
 def main(
     root: Path,
-    pictures: Path,
+    images: Path,
     out: Path = Path("runs/pix2pix"),
     image_size: int = 256,
-    width: int = 64,
+    base_channels: int = 64,
     epochs: int = 200,
 ) -> None:
-    """Learn to translate from pairs, then translate pictures of any size.
+    """Train on pairs of images, then translate images of any size.
 
     Args:
-        root: the folder of the pairs: A and B side by side in each file of root/train, or files of
-            one name in root/A and root/B.
-        pictures: a folder of pictures to translate from A to B; they are not resized.
-        out: the folder to write to: `translated`, the checkpoint, and the run with its grids.
+        root: folder of the pairs: A and B side by side in each file of root/train, or files of
+            the same name in root/A and root/B.
+        images: folder of images to translate from A to B; they are not resized.
+        out: folder for `translated` images, the checkpoint, and the run with its grids.
         image_size: height and width in training, a power of 2.
-        width: channels of the networks next to the image; fewer are faster.
-        epochs: how often each pair is seen.
+        base_channels: channels of the networks' first layers; fewer are faster.
+        epochs: number of epochs.
     """
     seed_everything(0)
     data = PairedImageDataModule(str(root), image_size=image_size)
-    levels = image_size.bit_length() - 1  # down to 1 x 1, as the paper's 8 from 256
-    model = Pix2Pix(data.image_shape, data.target_channels, num_downs=levels, base_channels=width)
+    num_downs = image_size.bit_length() - 1  # down to 1 x 1, as in the paper: 8 for 256
+    model = Pix2Pix(
+        data.image_shape, data.target_channels, num_downs=num_downs, base_channels=base_channels
+    )
     trainer = Trainer(
         devices=1, max_epochs=epochs, default_root_dir=out, callbacks=[ImageGrid(n=16)]
     )
@@ -43,12 +45,12 @@ def main(
 
     translator = load_translator(out / "pix2pix.ckpt")
     translator.network.to(trainer.strategy.root_device)
-    files = list(map(Path, files_below(pictures)))
+    files = list(map(Path, files_below(images)))
     for path in files:
         pixels = torch.tensor(read_image(path, translator.channels))
-        written = out / "translated" / output_name(path.relative_to(pictures))
+        written = out / "translated" / output_name(path.relative_to(images))
         write_image(translator(pixels).numpy(), written)
-    print(f"{len(files)} pictures: {out / 'translated'}")
+    print(f"{len(files)} images: {out / 'translated'}")
 
 
 if __name__ == "__main__":

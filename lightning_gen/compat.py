@@ -6,13 +6,9 @@
 from lightning import Trainer
 
 
-def batches_seen(trainer: Trainer, including_current: bool = False) -> int:
-    """Return the number of batches trained on, over all epochs and resumed runs.
+def batches_seen(trainer: Trainer) -> int:
+    """Return the number of training batches that have begun, over all epochs and resumed runs.
 
-    ``trainer.global_step`` counts optimizer steps, of which a batch may take several or none.
-
-    Args:
-        trainer: trainer of the run.
-        including_current: if ``True``, count the batch at work, as hooks at its end need.
+    `trainer.global_step` counts optimizer steps, of which a batch may take several or none.
     """
-    return trainer.fit_loop.total_batch_idx + including_current
+    return trainer.fit_loop.total_batch_idx + 1

@@ -1,6 +1,7 @@
 """Protocols: the methods by which callbacks, metrics and commands use models and data."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
@@ -97,8 +98,28 @@ class Conditional(Protocol):
 
 
 def classes_of(model: object) -> int:
-    """Return the number of classes of a conditional model, 0 for other models."""
-    return model.num_classes if isinstance(model, Conditional) else 0
+    """Return the number of classes of a conditional model, or 0 for any other.
+
+    `num_classes` alone does not make a foreign model conditional: its methods must take labels.
+    """
+    if not isinstance(model, Conditional) or not model.num_classes:
+        return 0
+    arguments = {Samples: ("sample", 3), Encodes: ("encode", 2), Reconstructs: ("reconstruct", 2)}
+    takes_labels = all(
+        _accepts(getattr(model, name), n)
+        for protocol, (name, n) in arguments.items()
+        if isinstance(model, protocol)
+    )
+    return model.num_classes if takes_labels else 0
+
+
+def _accepts(method: Callable[..., object], n: int) -> bool:
+    """Return True if the method can be called with n positional arguments."""
+    try:
+        signature(method).bind(*range(n))
+    except TypeError:
+        return False
+    return True
 
 
 def labels_for(model: object, labels: Labels | None) -> tuple[Labels, ...]:

@@ -1,4 +1,4 @@
-"""What the package ships, read from its sources: names and first lines, nothing imported."""
+"""Names of what the package ships, with a line each, read from its sources without imports."""
 
 import ast
 from difflib import get_close_matches
@@ -12,33 +12,28 @@ KINDS = (*CLASSES, "recipes")
 
 @cache
 def entries(kind: str) -> dict[str, str]:
-    """Names of one of `KINDS`, each with a line that says what it is."""
+    """Return the names of one of `KINDS`, each with its description in one line."""
+    folder = PACKAGE / kind
     if kind == "recipes":
-        return {path.stem: _first_comment(path) for path in sorted(_folder(kind).glob("*.yaml"))}
-    exports = [
-        node for node in _parse(_folder(kind) / "__init__.py") if isinstance(node, ast.ImportFrom)
-    ]
+        return {path.stem: _first_comment(path) for path in sorted(folder.glob("*.yaml"))}
     return {
         alias.name: _first_line(alias.name, str(node.module))
-        for node in exports
+        for node in _parse(folder / "__init__.py")
+        if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
 
 
 def recipe(name: str) -> Path:
-    """The file of a shipped recipe."""
-    return _folder("recipes") / f"{name}.yaml"
+    """Return the file of a recipe."""
+    return PACKAGE / "recipes" / f"{name}.yaml"
 
 
 def nearest(name: str, kind: str) -> list[str]:
-    """Up to three names of this kind that look like `name`, or all of them if none does."""
+    """Return up to three names of this kind similar to `name`, or all names if none is."""
     names = {known.lower(): known for known in entries(kind)}
     close = get_close_matches(name.lower(), names, n=3, cutoff=0.5)
     return [names[match] for match in close] or list(names.values())
-
-
-def _folder(kind: str) -> Path:
-    return PACKAGE / kind
 
 
 def _parse(path: Path) -> list[ast.stmt]:
@@ -46,11 +41,11 @@ def _parse(path: Path) -> list[ast.stmt]:
 
 
 def _first_line(name: str, module: str) -> str:
-    source = PACKAGE.parent.joinpath(*module.split(".")).with_suffix(".py")
-    for node in _parse(source):
+    """Return the first line of the docstring of a class or function."""
+    for node in _parse(PACKAGE.parent.joinpath(*module.split(".")).with_suffix(".py")):
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
             return (ast.get_docstring(node) or "").partition("\n")[0]
-    raise LookupError(f"{module} defines no {name}")
+    raise LookupError(f"{module} does not define {name}")
 
 
 def _first_comment(path: Path) -> str:

@@ -1,1 +1,1 @@
-"""Scripts behind the bundled digits, their judge, the figures in docs/, and the site's formulas."""
+"""Scripts that made the bundled digits, their classifier, and the results and formulas in docs/."""

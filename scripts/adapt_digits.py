@@ -1,8 +1,8 @@
-"""What translated digits teach: `python scripts/adapt_digits.py CHECKPOINT --root mnist2usps`.
+"""Domain adaptation: `python scripts/adapt_digits.py CHECKPOINT --root mnist2usps`.
 
-Trains a classifier on the labelled pictures of `root/trainA` as they are, on their translations,
-and on those of `root/trainB`, and prints how many pictures of `root/testB` each of them reads: the
-lower bound, the figure, and the upper bound. File names begin with the digit: 7_00123.png.
+Trains a classifier on the labeled images of `root/trainA` (lower bound), on their translations, and
+on `root/trainB` (upper bound), and prints each accuracy on `root/testB`. File names begin with the
+label: 7_00123.png.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from lightning_gen.metrics import classification_accuracy_score
 from lightning_gen.protocols import Translates
 from lightning_gen.types import Images, to_images, to_pixels
 
-CHUNK = 500  # pictures that are translated at once
+CHUNK = 500  # images translated at once
 
 
 def main() -> None:
@@ -30,20 +30,20 @@ def main() -> None:
     model = load_model(args.checkpoint)
     if not isinstance(model, Translates):
         raise SystemExit(
-            f"{args.checkpoint} holds {type(model).__name__}, which translates nothing"
+            f"{args.checkpoint} contains {type(model).__name__}, which does not translate"
         )
-    (a, of_a), (b, of_b), test = (
+    (a, labels_a), (b, labels_b), test = (
         digits(Path(args.root) / part) for part in ("trainA", "trainB", "testB")
     )
     with torch.no_grad():
         translated = torch.cat([model.translate(chunk, "AtoB") for chunk in a.split(CHUNK)])
-    taught = {
-        "source": (a, of_a),
-        "translated": (to_images(to_pixels(translated)), of_a),
-        "target": (b, of_b),
+    training_sets = {
+        "source": (a, labels_a),
+        "translated": (to_images(to_pixels(translated)), labels_a),
+        "target": (b, labels_b),
     }
-    print("| taught by | accuracy |\n|---|---|")
-    for name, (x, labels) in taught.items():
+    print("| trained on | accuracy |\n|---|---|")
+    for name, (x, labels) in training_sets.items():
         scores = [
             classification_accuracy_score(x, labels, *test, epochs=args.epochs, seed=seed)
             for seed in range(args.seeds)
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def digits(folder: Path) -> tuple[Images, Tensor]:
-    """All digits of a folder in random order (n, 1, h, w), and their labels (n,)."""
+    """Return the digits of a folder (n, 1, h, w) in random order, and their labels (n,)."""
     paths = list(map(Path, files_below(folder)))
     order = torch.randperm(len(paths), generator=torch.Generator().manual_seed(0)).tolist()
     x = torch.stack([torch.tensor(read_image(paths[i], 1)) for i in order])

@@ -1,7 +1,7 @@
-"""Builds the bundled digits from the full set: `python scripts/build_mnist_12k.py --root data`.
+"""Build the bundled digits from MNIST: `python scripts/build_mnist_12k.py --root data`.
 
-Draws 10,000 of the official training digits and 2,000 of the official test digits at random, in
-their original order, and packs them with LZMA. Prints the checksum that mnist.py holds.
+Selects 10,000 training digits and 2,000 test digits at random, keeps their order, and compresses
+them by LZMA. Prints the checksum for mnist.py.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from lightning_gen.datamodules.mnist import BUNDLE
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--root", default="data", help="folder that holds MNIST/raw")
+    parser.add_argument("--root", default="data", help="folder with MNIST/raw")
     parser.add_argument("--out", default=BUNDLE)
     args = parser.parse_args()
 
@@ -33,7 +33,7 @@ def main() -> None:
         for name, array in arrays.items():
             buffer = io.BytesIO()
             np.save(buffer, array)
-            entry = zipfile.ZipInfo(f"{name}.npy")  # without a date, so that bytes repeat
+            entry = zipfile.ZipInfo(f"{name}.npy")  # without a date, for reproducible bytes
             file.writestr(entry, buffer.getvalue(), zipfile.ZIP_LZMA)
     with open(args.out, "rb") as file:
         print(args.out, hashlib.sha256(file.read()).hexdigest())

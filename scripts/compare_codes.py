@@ -1,9 +1,8 @@
-"""What autoencoders' codes are worth: Jacobian norms and a linear probe, at equal code size.
+"""Compare codes of autoencoders by Jacobian norm and linear probe.
 
 `python scripts/compare_codes.py --root DIR` trains a plain, a denoising and a contractive
-autoencoder on MNIST, alike in everything else (one sigmoid layer and a linear one, cross-entropy),
-and prints for each the mean ||dh/dx||_F on test images and the accuracy of logistic regression on
-frozen codes.
+autoencoder of the same networks (a sigmoid layer, a linear layer, cross-entropy) on MNIST, and
+prints the mean ||dh/dx||_F on test images and the accuracy of logistic regression on codes.
 """
 
 import argparse
@@ -26,15 +25,15 @@ from lightning_gen.networks import SigmoidEncoder, TransposedDecoder
 from lightning_gen.types import to_images
 
 SHAPE = (1, 28, 28)
-PROBED = 10_000  # training images of the probe
-DIFFERENTIATED = 1000  # test images of the Jacobian
+PROBED = 10_000  # training images for the probe
+DIFFERENTIATED = 1000  # test images for the Jacobian
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--root", default="data", help="the folder that holds MNIST/raw")
+    parser.add_argument("--root", default="data", help="folder with MNIST/raw")
     parser.add_argument("--subset", default="full", choices=("full", "12k"))
-    parser.add_argument("--units", type=int, default=120, help="entries of a code")
+    parser.add_argument("--units", type=int, default=120, help="dimension of the codes")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -45,7 +44,7 @@ def main() -> None:
     for cls in (Autoencoder, DenoisingAutoencoder, ContractiveAutoencoder):
         seed_everything(args.seed, verbose=False)
         settings: dict[str, Any] = {"loss": "bce", "weight_decay": 0.0, "mixture_components": 0}
-        if cls is not ContractiveAutoencoder:  # whose own networks these are
+        if cls is not ContractiveAutoencoder:  # its default networks
             E = SigmoidEncoder(SHAPE, args.units)
             settings |= {"encoder": E, "decoder": TransposedDecoder(E, SHAPE)}
         settings |= noise if cls is DenoisingAutoencoder else {}
@@ -62,7 +61,7 @@ def main() -> None:
 
 
 def fit(model: LightningModule, data: MNISTDataModule, epochs: int) -> None:
-    """Train, and nothing else."""
+    """Train without logging, validation or checkpoints."""
     Trainer(
         max_epochs=epochs,
         logger=False,
@@ -74,7 +73,7 @@ def fit(model: LightningModule, data: MNISTDataModule, epochs: int) -> None:
 
 
 def probe(model: Any, data: MNISTDataModule) -> float:
-    """Test accuracy of logistic regression on codes."""
+    """Return the test accuracy of logistic regression on codes."""
 
     def codes(images: TensorImages) -> Tensor:
         return torch.cat([model.encode(to_images(pixels)) for pixels in images.pixels.split(1000)])

@@ -1,10 +1,9 @@
-"""How near translations are to the truth: `python scripts/compare_with_copies.py CHECKPOINT`.
+"""Compare translations with the targets: `python scripts/compare_with_copies.py CHECKPOINT`.
 
-Prints PSNR (dB), SSIM and L1 of the translations of held-out pictures, and of the pictures as they
-are, the control that any translation must beat. PSNR is that of the mean squared error over all
-pictures, since a single one that needs no translation, copied, has a PSNR without bound. The data
-are those of the training, its test split; of CycleGAN's, pictures at the same place must be true
-pairs.
+Prints PSNR (dB), SSIM and L1 of translated test images and, as a baseline, of untranslated ones.
+PSNR is computed from the mean squared error over all images, because it is infinite for a single
+image that equals its target. The data module is that of the training; for CycleGAN, images of the
+same index must be pairs.
 """
 
 import argparse
@@ -23,12 +22,14 @@ from lightning_gen.models.base.translation import PairedImageMetrics
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint")
-    parser.add_argument("--direction", choices=("AtoB", "BtoA"), help="of CycleGAN; AtoB")
+    parser.add_argument(
+        "--direction", choices=("AtoB", "BtoA"), help="for CycleGAN; AtoB by default"
+    )
     args = parser.parse_args()
     model = load_model(args.checkpoint).to(chosen_device())
     if not isinstance(model, Pix2Pix | CycleGAN):
         raise SystemExit(
-            f"{args.checkpoint} holds {type(model).__name__}, which translates nothing"
+            f"{args.checkpoint} contains {type(model).__name__}, which does not translate"
         )
     direction = args.direction or next(iter(model.translators))
     settings = read_checkpoint(args.checkpoint).get("datamodule_hyper_parameters", {})
@@ -36,26 +37,23 @@ def main() -> None:
     try:
         data = cls(**settings)
     except TypeError as error:
-        raise SystemExit(f"{args.checkpoint}: its data were no {cls.__name__}: {error}") from error
+        raise SystemExit(f"{args.checkpoint} was not trained on {cls.__name__}: {error}") from error
     except UserError as error:
         raise SystemExit(str(error)) from error
     data.setup("test")
     print(f"| {len(data.test_dataloader())} batches | PSNR | SSIM | L1 |\n|---|---|---|---|")
-    for name, likeness in {
-        "translated": PairedImageMetrics(),
-        "copied": PairedImageMetrics(),
-    }.items():
+    for name in ("translated", "copied"):
+        metrics = PairedImageMetrics().to(model.device)
         psnr = PeakSignalNoiseRatio(data_range=2.0).to(model.device)
-        likeness.to(model.device)
         l1 = []
         for batch in data.test_dataloader():
             a, b = (data.on_after_batch_transfer(batch, 0)[x].to(model.device) for x in "AB")
-            source, truth = (a, b) if direction == "AtoB" else (b, a)
-            seen = model.translate(source, direction) if name == "translated" else source
-            l1 += [likeness(seen, truth)["l1"]] * len(a)
-            psnr.update(seen, truth)
+            source, target = (a, b) if direction == "AtoB" else (b, a)
+            output = model.translate(source, direction) if name == "translated" else source
+            l1 += [metrics(output, target)["l1"]] * len(a)
+            psnr.update(output, target)
         print(
-            f"| {name} | {psnr.compute():.2f} | {likeness.ssim.compute():.4f} "
+            f"| {name} | {psnr.compute():.2f} | {metrics.ssim.compute():.4f} "
             f"| {torch.stack(l1).mean():.4f} |"
         )
 

@@ -1,8 +1,8 @@
-"""How many modes of a mixture a recipe finds, seed by seed: `python scripts/cover_modes.py ring`.
+"""Mode coverage of a recipe for several seeds: `python scripts/cover_modes.py ring`.
 
-Trains a shipped recipe once for each seed and prints modes found, share of samples of high quality
-and KL (nats) of 2,500 samples, as PacGAN's code counts them. Further flags go to `train.py fit`:
-`--model.schedule constant --ema.halflife 0` is a plain GAN's training.
+Trains a shipped recipe with each seed and prints modes found, share of high-quality samples and KL
+(nats) of 2,500 samples, as in PacGAN's code. Further flags are passed to `train.py fit`, such as
+`--model.schedule constant --ema.halflife 0` for a plain GAN.
 """
 
 import argparse
@@ -29,8 +29,8 @@ def main() -> None:
     for seed in range(args.seeds):
         with TemporaryDirectory() as folder:
             start = time.perf_counter()
-            where = ["--trainer.default_root_dir", folder, "--seed", str(seed)]
-            if train(["fit", "--config", args.recipe, *where, *flags]):
+            flags_of_run = ["--trainer.default_root_dir", folder, "--seed", str(seed)]
+            if train(["fit", "--config", args.recipe, *flags_of_run, *flags]):
                 raise SystemExit(1)
             seconds = time.perf_counter() - start
             (checkpoint,) = Path(folder).rglob("last.ckpt")
@@ -38,10 +38,10 @@ def main() -> None:
             x = model.sample(SAMPLES, seed=0)
         coverage = ModeCoverage(len(data.means))
         coverage.update(*data.mixture.nearest(x))
-        found = {name: value.item() for name, value in coverage.compute().items()}
+        values = {name: value.item() for name, value in coverage.compute().items()}
         print(
-            f"| {seed} | {found['modes']:.0f} of {len(data.means)} | {found['high_quality']:.3f} "
-            f"| {found['kl']:.3f} | {seconds:.0f} |",
+            f"| {seed} | {values['modes']:.0f} of {len(data.means)} | {values['high_quality']:.3f} "
+            f"| {values['kl']:.3f} | {seconds:.0f} |",
             flush=True,
         )
 

@@ -1,7 +1,7 @@
-"""A picture with a row for each model: `python scripts/draw_zoo.py CHECKPOINT ... --out zoo.png`.
+"""Image with a row for each model: `python scripts/draw_zoo.py CHECKPOINT ... --out zoo.png`.
 
-A row shows samples; of a model that changes images, what it saw and, beside it, what it made of it.
-The checkpoints are those of recipes on bundled digits, or on digits of their size.
+A row shows samples, or pairs of input and output of a model that changes images. The checkpoints
+are those of recipes for the bundled digits, or digits of their size.
 """
 
 import argparse
@@ -20,8 +20,8 @@ from lightning_gen.sampling import sampling_mode
 from lightning_gen.types import Images, to_images, to_pixels
 
 N = 14  # images in a row
-SIDE = 32  # their pixels
-TALL = 0.44  # hundreds of pixels of an image
+SIDE = 32  # height and width in pixels
+HEIGHT = 0.44  # of an image, in hundreds of pixels
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("zoo.png"))
     args = parser.parse_args()
     models = [load_model(checkpoint) for checkpoint in args.checkpoints]
-    figure = new_figure(TALL * N + 2.0, 1.2 * TALL * len(models))
+    figure = new_figure(HEIGHT * N + 2.0, 1.2 * HEIGHT * len(models))
     for axes, model in zip(figure.subplots(len(models), squeeze=False)[:, 0], models, strict=True):
         pixels = to_pixels(row(model)).expand(-1, 3, -1, -1)
         border = (SIDE - pixels.shape[-1]) // 2
@@ -43,21 +43,21 @@ def main() -> None:
 
 
 def row(model: Any) -> Images:
-    """Images (N, c, h, w) that show what a model does."""
+    """Return N images (N, c, h, w): samples, or inputs and outputs in turn."""
     if isinstance(model, Translates):
-        pairs = DigitPairsDataModule("colour" if isinstance(model, Pix2Pix) else "ink")
+        pairs = DigitPairsDataModule("color" if isinstance(model, Pix2Pix) else "ink")
         pairs.setup("test")
-        seen = to_images(pairs.test_set[torch.arange(N // 2)]["A"])
-        made = model.translate(seen)
+        inputs = to_images(pairs.test_set[torch.arange(N // 2)]["A"])
+        outputs = model.translate(inputs)
     elif isinstance(model, DenoisingAutoencoder):
         digits = MNISTDataModule("12k")
         digits.setup("test")
         with sampling_mode(model, model.device, seed=0):
-            seen = model.corrupt(to_images(digits.test_set.pixels[: N // 2]))
-        made = model.reconstruct(seen)
+            inputs = model.corrupt(to_images(digits.test_set.pixels[: N // 2]))
+        outputs = model.reconstruct(inputs)
     else:
         return model.sample(N, seed=0)
-    return torch.stack([seen, made], 1).flatten(0, 1)
+    return torch.stack([inputs, outputs], 1).flatten(0, 1)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""An extension of Python-Markdown: formulas become MathML, which browsers draw without a script."""
+"""Python-Markdown extension that renders formulas as MathML, which needs no JavaScript."""
 
 import re
 from html import unescape
@@ -7,24 +7,24 @@ from latex2mathml.converter import convert
 from markdown import Extension, Markdown
 from markdown.postprocessors import Postprocessor
 
-FORMULA = re.compile(  # as arithmatex leaves it, in a line or in a block
+FORMULA = re.compile(  # output of arithmatex, inline or block
     r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', flags=re.DOTALL
 )
 
 
 class Formulas(Extension):
-    """To be named after `pymdownx.arithmatex: {generic: true}`, which finds the formulas."""
+    """Extension to list after `pymdownx.arithmatex: {generic: true}`, which marks the formulas."""
 
     def extendMarkdown(self, md: Markdown) -> None:
-        """Come last, when what other extensions have put aside is back."""
+        """Register after the postprocessors that restore raw HTML."""
         md.postprocessors.register(ToMathML(md), "formulas", -1)
 
 
 class ToMathML(Postprocessor):
-    """Replaces LaTeX in a page's HTML."""
+    """Replace LaTeX in a page's HTML."""
 
     def run(self, text: str) -> str:
-        """The page with its formulas."""
+        """Return the page with MathML."""
         return FORMULA.sub(_mathml, text)
 
 
@@ -34,5 +34,5 @@ def _mathml(formula: re.Match[str]) -> str:
 
 
 def makeExtension() -> Formulas:  # noqa: N802
-    """What Python-Markdown asks a module for."""
+    """Return the extension; the entry point of Python-Markdown."""
     return Formulas()

@@ -1,8 +1,8 @@
-"""Kills a training again and again and compares what it comes to with one that was left alone.
+"""Kill and resume a training repeatedly, and compare it with an uninterrupted one.
 
 `python scripts/kill_and_resume.py --kills 20` trains the GAN on the bundled digits twice: once
-undisturbed, and once with SIGKILL to all its processes at random moments, going on each time with
-`--ckpt_path last`. Prints a row per kill and whether weights, optimizers and logged values agree.
+without interruption, and once with SIGKILL to all its processes at random times, resumed with
+`--ckpt_path last`. Prints a row per kill, and whether weights, optimizers and metrics agree.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the times of the kills")
     args = parser.parse_args()
     flags = ["--trainer.max_epochs", str(args.epochs), "--trainer.devices", str(args.processes)]
     train, rng = [*TRAIN, *flags], random.Random(args.seed)
@@ -42,13 +42,13 @@ def main() -> None:
         alone, killed = Path(scratch, "alone"), Path(scratch, "killed")
         subprocess.run([*train, "--trainer.default_root_dir", str(alone)], check=True, stdout=2)
         command = [*train, "--trainer.default_root_dir", str(killed), "--ckpt_path", "last"]
-        print("| kill | seconds into training | goes on from batch |\n|---|---|---|")
+        print("| kill | seconds into training | resumed from batch |\n|---|---|---|")
         for number in range(1, args.kills + 1):
             after = rng.uniform(0.2, 5.0)
             if not kill_after(command, after):
-                print(f"| {number} | the training had ended before {after:.1f} s | |")
+                print(f"| {number} | training finished within {after:.1f} s | |")
                 break
-            print(f"| {number} | {after:.1f} | {place(killed)} |", flush=True)
+            print(f"| {number} | {after:.1f} | {newest(killed)} |", flush=True)
         subprocess.run(command, check=True, stdout=2)
         print(f"\nweights and optimizers bit-identical: {same(alone, killed)}")
         print(f"metrics.csv identical: {metrics(alone) == metrics(killed)}")
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def kill_after(command: list[str], seconds: float) -> bool:
-    """Kill the whole process group this long after its training began; False if it had ended."""
+    """Kill the process group after this time of training; return False if it had finished."""
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
     )
@@ -67,22 +67,22 @@ def kill_after(command: list[str], seconds: float) -> bool:
         if b"Total Flops" in line or b"Trainable params" in line:
             break
     time.sleep(seconds)
-    ended = process.poll() is not None
-    if not ended:
+    finished = process.poll() is not None
+    if not finished:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    return not ended
+    return not finished
 
 
-def place(folder: Path) -> str:
-    """The batch of the newest checkpoint, as its file's name has it."""
+def newest(folder: Path) -> str:
+    """Return the batch in the newest checkpoint's file name."""
     names = [path.name for path in folder.glob("*/*/checkpoints/epoch*.ckpt")]
     batches = [int(match[1]) for name in names if (match := re.search(r"step=(\d+)", name))]
     return str(max(batches, default=0))
 
 
 def same(a: Path, b: Path) -> bool:
-    """Whether the final checkpoints agree in all but paths."""
+    """Return True if the final checkpoints have equal weights, optimizers and steps."""
     states = []
     for folder in (a, b):
         (path,) = folder.glob("*/*/checkpoints/last.ckpt")

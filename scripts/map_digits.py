@@ -1,4 +1,4 @@
-"""Times a t-SNE map of MNIST's raw test digits: `python scripts/map_digits.py --root DIR`."""
+"""Time t-SNE of MNIST's test digits: `python scripts/map_digits.py --root DIR`."""
 
 import argparse
 import time
@@ -10,7 +10,7 @@ from lightning_gen.types import to_images, to_unit
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--root", default="data", help="the folder that holds MNIST/raw")
+    parser.add_argument("--root", default="data", help="folder with MNIST/raw")
     parser.add_argument("--n", type=int, nargs="+", default=[2000, 10_000])
     args = parser.parse_args()
     data = MNISTDataModule("full", root=args.root)

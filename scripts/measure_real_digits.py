@@ -1,8 +1,8 @@
-"""What real and spoilt digits score, to read the figures of models by.
+"""Metrics of real and corrupted digits, as a reference for those of models.
 
 `python scripts/measure_real_digits.py --root DIR` compares MNIST's test digits with training
-digits, with spoilt test digits, and with sets that lack something; --classifiers trains on real
-digits, too, which takes the hours of as many models.
+digits, corrupted test digits, and incomplete sets. With --classifiers, it also computes the
+classification accuracy score of real digits, which takes hours.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lightning_gen import MNISTDataModule
-from lightning_gen.inference.digit_metrics import Digits, distance_figures
+from lightning_gen.inference.digit_metrics import Digits, distance_metrics
 from lightning_gen.metrics import (
     classification_accuracy_score,
     load_digit_classifier,
@@ -20,14 +20,14 @@ from lightning_gen.metrics import (
 )
 from lightning_gen.types import to_images
 
-SHOWN = ("frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage")
-HALF = 10_000  # digits of a set that is compared
+METRICS = ("frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage")
+SIZE = 10_000  # digits in a set
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--root", default="data", help="folder that holds MNIST/raw")
-    parser.add_argument("--classifiers", type=int, default=0, help="how many, of seeds 0, 1, ...")
+    parser.add_argument("--root", default="data", help="folder with MNIST/raw")
+    parser.add_argument("--classifiers", type=int, default=0, help="number of seeds: 0, 1, ...")
     args = parser.parse_args()
     data = MNISTDataModule("full", root=args.root, val_split=0)
     data.setup("fit")
@@ -35,14 +35,14 @@ def main() -> None:
         (to_images(part.pixels), part.labels) for part in (data.train_set, data.test_set)
     )
 
-    see = partial(Digits.seen_by, load_digit_classifier())
-    reference = see(test[0])
-    right = (reference.classes == test[1]).double().mean()
-    print(f"The judge is right about {right:.2%} of the test digits.\n")
-    print(f"| digits | against | {' | '.join(SHOWN)} |\n|{'---|' * (2 + len(SHOWN))}")
+    classify = partial(Digits.classified_by, load_digit_classifier())
+    reference = classify(test[0])
+    accuracy = (reference.classes == test[1]).double().mean()
+    print(f"The digit classifier has an accuracy of {accuracy:.2%} on the test digits.\n")
+    print(f"| digits | against | {' | '.join(METRICS)} |\n|{'---|' * (2 + len(METRICS))}")
     for name, x in sets(train[0], *test).items():
-        row(name, see(x), "test", reference)
-    first, second = (see(x) for x in train[0].split(HALF)[:2])
+        row(name, classify(x), "test", reference)
+    first, second = (classify(x) for x in train[0].split(SIZE)[:2])
     row("training, others", second, "training", first)
 
     print("\n| trained on | 1-NN error | classification accuracy score |\n|---|---|---|")
@@ -50,30 +50,30 @@ def main() -> None:
         subset = train[0][:n], train[1][:n]
         scores = [
             f"{classification_accuracy_score(*subset, *test, seed=seed):.2%}"
-            for seed in range(args.classifiers if n > HALF else 0)
+            for seed in range(args.classifiers if n > SIZE else 0)
         ]
         error = nearest_neighbour_error(*subset, *test)
         print(f"| {n:,} real | {error:.2%} | {', '.join(scores) or '-'} |", flush=True)
 
 
 def sets(train: Tensor, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """Digits of increasing strangeness."""
+    """Return sets of digits by increasing distance from the test digits."""
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
     return {
-        "training": train[:HALF],
+        "training": train[:SIZE],
         "training, all": train,
         "test in black and white": torch.where(x > 0, 1.0, -1.0),
         "test with noise of 0.1": (x + 0.2 * noise).clamp(-1, 1),
         "test without the nines": x[labels != 9],
         "test, ones alone": x[labels == 1],
-        "the mean digit": x.mean(0, keepdim=True).expand(HALF, -1, -1, -1),
+        "the mean digit": x.mean(0, keepdim=True).expand(SIZE, -1, -1, -1),
         "noise": noise.clamp(-1, 1),
     }
 
 
 def row(name: str, digits: Digits, against: str, reference: Digits) -> None:
-    figures = distance_figures(digits, reference)
-    cells = [f"{figures[f'{shown}(digits, {len(digits.x)})']:.4f}" for shown in SHOWN]
+    values = distance_metrics(digits, reference)
+    cells = [f"{values[f'{name}(digits, {len(digits.x)})']:.4f}" for metric in METRICS]
     print(f"| {len(digits.x):,} {name} | {against} | {' | '.join(cells)} |", flush=True)
 
 

@@ -1,8 +1,8 @@
-"""Trains the judge that ships with the package: `python scripts/train_digit_classifier.py`.
+"""Train the bundled digit classifier: `python scripts/train_digit_classifier.py`.
 
-Of MNIST's training digits, the last 5,000 are held out for choices; the test digits are looked at
-once, at the end. Writes the average of the weights in half precision, with this command, the
-accuracy and the versions in the file's metadata, and prints the checksum that digits.py holds.
+The last 5,000 of MNIST's training digits are held out for choosing settings; the test digits are
+only used at the end. Writes averaged weights in half precision, with the command, accuracies and
+the version of torch as metadata, and prints the checksum for digits.py.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from lightning_gen.types import to_images
 
 HELD_OUT = 5000
 BATCH = 128
-ALIKE = 8  # images of a batch that are moved in the same way
+GROUP = 8  # images of a batch with the same augmentation
 AUGMENT = v2.RandomAffine(
     degrees=10, translate=(0.08, 0.08), scale=(0.9, 1.1), shear=8, fill=-1,
     interpolation=v2.InterpolationMode.BILINEAR,
@@ -35,7 +35,7 @@ AUGMENT = v2.RandomAffine(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--root", default="data", help="folder that holds MNIST/raw")
+    parser.add_argument("--root", default="data", help="folder with MNIST/raw")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--lr", type=float, default=4e-3)
@@ -46,24 +46,25 @@ def main() -> None:
     start = time.perf_counter()
     (x, labels), test = (read(args.root, train) for train in (True, False))
     train, held_out = (x[:-HELD_OUT], labels[:-HELD_OUT]), (x[-HELD_OUT:], labels[-HELD_OUT:])
-    judge = fit(*train, held_out, args.epochs, args.lr)
-    standardise(judge, train[0])
+    classifier = fit(*train, held_out, args.epochs, args.lr)
+    standardize(classifier, train[0])
     seconds = time.perf_counter() - start
 
-    state = {k: v.half() if v.is_floating_point() else v for k, v in judge.state_dict().items()}
-    judge.load_state_dict(state)  # what is measured is what is written
+    state = {
+        k: v.half() if v.is_floating_point() else v for k, v in classifier.state_dict().items()
+    }
+    classifier.load_state_dict(state)  # evaluate the rounded weights
     facts = {
         "command": f"scripts/train_digit_classifier.py --epochs {args.epochs} --lr {args.lr} "
         f"--seed {args.seed}",
         "data": f"MNIST, the first {len(train[0])} training digits",
-        "accuracy_held_out": round(accuracy(judge, *held_out), 4),
-        "accuracy_test": round(accuracy(judge, *test), 4),
+        "accuracy_held_out": round(accuracy(classifier, *held_out), 4),
+        "accuracy_test": round(accuracy(classifier, *test), 4),
         "torch": torch.__version__,
     }
     with atomic_write(args.out) as part:
-        save_file(
-            state, part, {"training": json.dumps(facts)}
-        )  # of one entry, so that bytes repeat
+        # a single entry, for reproducible bytes
+        save_file(state, part, {"training": json.dumps(facts)})
     for key, value in facts.items():
         print(f"{key}: {value}")
     content = args.out.read_bytes()
@@ -79,7 +80,7 @@ def read(root: str, train: bool) -> tuple[Tensor, Tensor]:
 def fit(
     x: Tensor, labels: Tensor, held_out: tuple[Tensor, Tensor], epochs: int, lr: float
 ) -> DigitClassifier:
-    """Adam on moved and turned digits, one cycle of the learning rate; the weights' average."""
+    """Train by AdamW on augmented digits with one learning-rate cycle; return averaged weights."""
     model = DigitClassifier()
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True)
     averaged = cast(DigitClassifier, average.module)
@@ -88,38 +89,38 @@ def fit(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, steps, pct_start=0.2)
     for epoch in range(epochs):
         order = torch.randperm(len(x))
-        for chosen in order[: len(x) // BATCH * BATCH].split(BATCH):
-            moved = torch.cat([AUGMENT(alike) for alike in x[chosen].split(ALIKE)])
-            loss = cross_entropy(model(moved), labels[chosen])
+        for index in order[: len(x) // BATCH * BATCH].split(BATCH):
+            augmented = torch.cat([AUGMENT(group) for group in x[index].split(GROUP)])
+            loss = cross_entropy(model(augmented), labels[index])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
             average.update_parameters(model)
-        right = accuracy(averaged, *held_out)
-        print(f"epoch {epoch + 1}: held-out accuracy {right:.4f}", flush=True)
+        held_out_accuracy = accuracy(averaged, *held_out)
+        print(f"epoch {epoch + 1}: held-out accuracy {held_out_accuracy:.4f}", flush=True)
     return averaged
 
 
 @torch.no_grad()
-def standardise(judge: DigitClassifier, x: Tensor) -> None:
-    """Give features a mean square of one, the scale of kernels; the logits stay what they were."""
-    judge.eval()
-    features = torch.cat([judge.features(images) for images in x.split(500)])
+def standardize(classifier: DigitClassifier, x: Tensor) -> None:
+    """Scale features to a mean square of 1, as kernels expect, without changing the logits."""
+    classifier.eval()
+    features = torch.cat([classifier.features(images) for images in x.split(500)])
     scale = features.square().mean().sqrt()
-    layer = cast(torch.nn.Linear, judge.extractor[-2])
+    layer = cast(torch.nn.Linear, classifier.extractor[-2])
     layer.weight.div_(scale)
     layer.bias.div_(scale)
-    judge.last.weight.mul_(scale)
+    classifier.last.weight.mul_(scale)
 
 
 @torch.no_grad()
 def accuracy(model: DigitClassifier, x: Tensor, labels: Tensor) -> float:
     training = model.training
     model.eval()
-    right = torch.cat([model.classify(images) for images in x.split(500)]) == labels
+    correct = torch.cat([model.classify(images) for images in x.split(500)]) == labels
     model.train(training)
-    return right.double().mean().item()
+    return correct.double().mean().item()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What tests of the command line share: short commands, and folders to run them in."""
+"""Short commands for tests of the command line, and folders to run them in."""
 
 import subprocess
 import sys
@@ -20,12 +20,13 @@ FIT = ["fit", "--model", "DCGAN", *DATA, *SMALL, *BRIEF, "--trainer.log_every_n_
 
 
 def move_into(folder: Path, patch: pytest.MonkeyPatch) -> None:
-    """Commands run in the folder, and leave this process as it was once the patch ends."""
+    """Run commands in the folder; the end of the patch restores this process."""
     folder.mkdir(exist_ok=True)
     patch.chdir(folder)
     patch.setattr(sys, "argv", ["train.py"])
     patch.setattr(sys, "path", list(sys.path))
     patch.setenv(FOLDER_VARIABLE, "")
+    patch.setenv("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # as Lightning sets it
 
 
 @contextmanager
@@ -41,7 +42,7 @@ def only(pattern: str) -> Path:
 
 
 def trained(folder: Path, command: list[str]) -> str:
-    """The checkpoint that a command leaves in the folder."""
+    """Run a command in the folder and return its checkpoint."""
     with inside(folder):
         assert main(command) == 0
         return str(only("runs/*/*/checkpoints/last.ckpt"))

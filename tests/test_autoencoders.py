@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from lightning import Trainer, seed_everything
+from lightning_gen.models.base.autoencoding import AutoencodingModel
 from torch import nn
 from torch.nn.functional import binary_cross_entropy, mse_loss
 from torch.utils.data import DataLoader, TensorDataset
@@ -24,7 +25,6 @@ from lightning_gen import (
 )
 from lightning_gen.checkpoints import load_model
 from lightning_gen.errors import ArgumentError, DataError, NotReadyError, UserError
-from lightning_gen.models.base.autoencoding import AutoencodingModel
 from lightning_gen.models.base.nonfinite import NonFiniteLossError
 from lightning_gen.protocols import Encodes, Reconstructs, Samples
 from lightning_gen.types import to_unit

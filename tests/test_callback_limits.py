@@ -1,4 +1,4 @@
-"""Laws of callbacks at their limits: few images, odd channels, a second training."""
+"""Callbacks with few images, unusual channels, or a second training."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,18 +22,18 @@ Fit = Callable[..., Trainer]
 CODERS: dict[str, Any] = {"latent_dim": 3, "hidden_dims": (8,)}
 
 
-def test_no_rampup_is_the_whole_halflife(fit: Fit) -> None:
+def test_without_a_rampup_the_whole_halflife_counts(fit: Fit) -> None:
     model = small_gan(lr=0.01)
     fit(model, callbacks=[GeneratorEMA(halflife=1000, rampup=0)])
     assert not same(state(model.average), state(model.generator))
 
 
-def test_an_average_that_nothing_moves_on_ends(fit: Fit, tmp_path: Path) -> None:
+def test_an_average_without_the_callback_ends(fit: Fit, tmp_path: Path) -> None:
     model = small_gan(lr=0.01)
     fit(model, callbacks=[GeneratorEMA()]).save_checkpoint(tmp_path / "a.ckpt")
     loaded = GAN.load_from_checkpoint(tmp_path / "a.ckpt")
     assert loaded.average is not None
-    with pytest.warns(UserWarning, match="average ends here"):
+    with pytest.warns(UserWarning, match="average of G is discarded"):
         fit(loaded)
     assert loaded.average is None
     fit(model, callbacks=[GeneratorEMA()])
@@ -44,7 +44,7 @@ def test_an_average_that_nothing_moves_on_ends(fit: Fit, tmp_path: Path) -> None
 def test_images_of_any_channels_are_drawn(fit: Fit, tmp_path: Path, channels: int) -> None:
     shape = (channels, 8, 8)
     model = VAE(shape, **CODERS)
-    drawn = [ImageGrid(n=4), LatentPlot(n=8, pictures=True)]
+    drawn = [ImageGrid(n=4), LatentPlot(n=8, thumbnails=True)]
     data = loader(images(shape=shape))
     fit(model, data, val=data, callbacks=drawn, max_epochs=1)
     assert len([*tmp_path.rglob("*.png")]) == 3
@@ -55,11 +55,11 @@ def test_a_map_of_too_few_images_is_left_out(fit: Fit, tmp_path: Path) -> None:
     assert not [*tmp_path.rglob("*.png")]
 
 
-def test_callbacks_begin_anew_with_a_training(fit: Fit) -> None:
-    curves, health = LossCurves(), GANMonitor()
-    fit(small_gan(), callbacks=[curves, health])
+def test_callbacks_start_over_with_a_training(fit: Fit) -> None:
+    curves, monitor = LossCurves(), GANMonitor()
+    fit(small_gan(), callbacks=[curves, monitor])
     points = len(curves.curves["train/d/loss"])
-    health.told.add("collapsed")
-    fit(small_gan(), callbacks=[curves, health], max_epochs=1)
+    monitor.warned.add("collapsed")
+    fit(small_gan(), callbacks=[curves, monitor], max_epochs=1)
     assert len(curves.curves["train/d/loss"]) == points // 2
-    assert not health.told
+    assert not monitor.warned

@@ -1,4 +1,4 @@
-"""Laws of the callbacks: they show the training and leave it as it is."""
+"""Callbacks show the training and do not change it."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from lightning_gen import GeneratorEMA, ImageGrid, LossCurves, Progress
+from lightning_gen.callbacks.progress import share_done
+from lightning_gen.compat import batches_seen
 from lightning_gen.errors import ArgumentError
 from tests.conftest import images, loader, same, small_dcgan, small_gan, state
 
@@ -22,7 +24,7 @@ Fit = Callable[..., Trainer]
 
 
 class Mirror(LightningModule):
-    """A foreign model: turns images around, with noise, and learns nothing."""
+    """A foreign model: inverts images and learns nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +41,7 @@ class Mirror(LightningModule):
         assert not self.training
         return -x + 0 * torch.rand(())
 
-    def demonstrate(self, batch: Any) -> dict[str, tuple[Tensor, Tensor]]:
+    def visualize(self, batch: Any) -> dict[str, tuple[Tensor, Tensor]]:
         self.shown += 1
         return {"AtoB": (batch[0], batch[0].flip(-1))}
 
@@ -47,8 +49,23 @@ class Mirror(LightningModule):
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
-class PictureLogger(CSVLogger):
-    """Shows pictures as W&B's logger does, in a list."""
+class TwoSteps(Mirror):
+    """Takes two optimizer steps per batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        for optimizer in self.optimizers():
+            optimizer.step()
+
+    def configure_optimizers(self) -> Any:
+        return [torch.optim.SGD(self.parameters(), 0.1) for _ in range(2)]
+
+
+class ImageLogger(CSVLogger):
+    """Keeps images as `WandbLogger` would log them."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -87,7 +104,7 @@ def test_grids_come_every_n_batches(fit: Fit, tmp_path: Path) -> None:
     assert names == {"step-00000003.png", "step-00000006.png"}
 
 
-def test_foreign_models_are_drawn_by_what_they_can_do(fit: Fit, tmp_path: Path) -> None:
+def test_grids_follow_the_capabilities_of_foreign_models(fit: Fit, tmp_path: Path) -> None:
     grid = ImageGrid(n=10, columns=4)  # more than a batch, and the sanity check comes first
     model = Mirror()
     fit(model, callbacks=[grid], val=loader(), max_epochs=1)
@@ -106,16 +123,28 @@ def test_foreign_models_are_drawn_by_what_they_can_do(fit: Fit, tmp_path: Path) 
     assert len(rows) == 4
 
 
+def test_num_classes_alone_does_not_make_a_model_conditional(fit: Fit, tmp_path: Path) -> None:
+    class Foreign(Mirror):
+        num_classes = 10
+
+        def sample(self, n: int, seed: int | None = None) -> Tensor:
+            return torch.zeros(n, 1, 16, 16)
+
+    fit(Foreign(), callbacks=[ImageGrid(n=4)], val=loader(), max_epochs=1)
+    assert len([*tmp_path.glob("images/samples/*.png")]) == 1
+    assert len([*tmp_path.glob("images/reconstructions/*.png")]) == 1
+
+
 def test_a_grid_of_few_images_has_as_few_columns(fit: Fit, tmp_path: Path) -> None:
     fit(Mirror(), callbacks=[ImageGrid(n=3, columns=8)], val=loader(), max_epochs=1)
     for path in (tmp_path / "images").glob("*/*.png"):
         assert Image.open(path).size == (3 * 18 + 2, 2 * 18 + 2)  # 16 pixels and a border
 
 
-def test_pictures_reach_loggers_at_their_batch(fit: Fit, tmp_path: Path) -> None:
-    pictures, boards = PictureLogger(tmp_path), TensorBoardLogger(tmp_path)
-    fit(small_gan(k=2), callbacks=[ImageGrid(n=2)], logger=[pictures, boards])
-    assert pictures.shown == [("images/samples", 4), ("images/samples", 8)]
+def test_images_reach_loggers_at_their_batch(fit: Fit, tmp_path: Path) -> None:
+    kept, boards = ImageLogger(tmp_path), TensorBoardLogger(tmp_path)
+    fit(small_gan(k=2), callbacks=[ImageGrid(n=2)], logger=[kept, boards])
+    assert kept.shown == [("images/samples", 4), ("images/samples", 8)]
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(boards.log_dir).Reload()
@@ -129,7 +158,7 @@ def test_only_the_first_process_draws(fit: Fit, tmp_path: Path, monkeypatch: Any
     assert not (tmp_path / "losses.png").exists()
 
 
-def test_a_grid_of_nothing_is_refused() -> None:
+def test_a_grid_without_images_is_an_error() -> None:
     with pytest.raises(ArgumentError, match="n must be at least 1"):
         ImageGrid(n=0)
 
@@ -145,7 +174,7 @@ def test_curves_hold_every_logged_value(fit: Fit, tmp_path: Path) -> None:
     assert Image.open(tmp_path / "losses.png").size[0] == 800
 
 
-def test_curves_go_on_after_a_resume(fit: Fit, tmp_path: Path) -> None:
+def test_curves_continue_after_resuming(fit: Fit, tmp_path: Path) -> None:
     fit(small_gan(), callbacks=[LossCurves()]).save_checkpoint(path := tmp_path / "a.ckpt")
     curves = LossCurves()
     fit(small_gan(), callbacks=[curves], max_epochs=3, ckpt_path=path)
@@ -153,7 +182,7 @@ def test_curves_go_on_after_a_resume(fit: Fit, tmp_path: Path) -> None:
 
 
 def test_curves_stay_short(fit: Fit, monkeypatch: Any) -> None:
-    monkeypatch.setattr("lightning_gen.callbacks.loss_curves.LENGTH", 10)
+    monkeypatch.setattr("lightning_gen.callbacks.loss_curves.MAX_POINTS", 10)
     curves = LossCurves()
     fit(small_gan(), callbacks=[curves], max_epochs=12)
     batches = [batches for batches, _ in curves.curves["train/d/loss"]]
@@ -169,34 +198,87 @@ def test_without_a_terminal_every_epoch_is_a_line(fit: Fit, capsys: Any) -> None
 
 
 class Stream(IterableDataset):
-    """Images without end, in a number that no loader knows."""
+    """Endless images; the loader has no length."""
 
     def __iter__(self) -> Iterator[Tensor]:
         return cycle(images())
 
 
 STEPS = {"max_steps": 3, "max_epochs": -1}
+ACCUMULATED = {"accumulate_grad_batches": 3}
 TRAININGS: dict[str, tuple[Callable[[], LightningModule], dict[str, Any]]] = {
     "epochs": (small_gan, {}),
     "steps": (lambda: small_gan(k=2), {"max_steps": 3}),
-    "a game's minibatches": (lambda: small_gan(accumulate=3), {}),
-    "a game's steps": (lambda: small_gan(accumulate=3), STEPS),
-    "Lightning's minibatches": (Mirror, {"accumulate_grad_batches": 3}),
-    "Lightning's steps": (Mirror, {"accumulate_grad_batches": 3} | STEPS),
-    "a stream": (Mirror, {"data": DataLoader(Stream(), 8), "accumulate_grad_batches": 3} | STEPS),
+    "steps alone": (small_gan, STEPS),
+    "accumulated batches": (Mirror, ACCUMULATED),
+    "accumulated batches, steps": (Mirror, ACCUMULATED | STEPS),
+    "two optimizers": (TwoSteps, {}),
+    "a stream": (Mirror, {"data": DataLoader(Stream(), 8)} | ACCUMULATED | STEPS),
 }
 
 
 @pytest.mark.parametrize("key", TRAININGS)
-def test_the_bar_ends_where_the_training_does(key: str, fit: Fit) -> None:
+def test_no_time_is_left_when_the_training_ends(key: str, fit: Fit, capsys: Any) -> None:
     make, flags = TRAININGS[key]
-    progress = Progress()
-    trainer = fit(make(), callbacks=[progress], enable_progress_bar=True, **flags)
-    assert progress.bar.total == trainer.fit_loop.total_batch_idx + 1
+    trainer = fit(make(), callbacks=[Progress()], enable_progress_bar=True, **flags)
+    assert share_done(trainer) == 1
+    assert capsys.readouterr().out.splitlines()[-1].endswith("00:00 left")
+
+
+def test_a_resumed_training_has_the_rest_left(fit: Fit, tmp_path: Path) -> None:
+    class Look(Progress):
+        def on_train_start(self, *args: Any) -> None:
+            super().on_train_start(*args)
+            shares.append(self.share_at_start)
+
+    shares: list[float] = []
+    flags = {"callbacks": [Look()], "enable_progress_bar": True}
+    fit(small_gan(), max_steps=5, **flags).save_checkpoint(path := tmp_path / "a.ckpt")
+    fit(small_gan(), max_epochs=4, ckpt_path=path, **flags)
+    assert shares == [0, 5 / 16]
+
+
+def test_a_terminal_shows_lightning_s_bar(fit: Fit, monkeypatch: Any, capsys: Any) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    fit(small_gan(), callbacks=[Progress()], enable_progress_bar=True)
+    last = capsys.readouterr().out.split("\r")[-1]
+    assert last.startswith("Epoch 1: 100%|")
+    assert all(word in last for word in ("4/4", "images/s=", "d/loss=", "g/loss=", "left=00:00"))
+
+
+def test_an_error_is_printed_below_the_bar(fit: Fit, monkeypatch: Any, capsys: Any) -> None:
+    class Fail(Callback):
+        def on_train_batch_start(self, *_: Any) -> None:
+            raise RuntimeError
+
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    with pytest.raises(RuntimeError):
+        fit(small_gan(), callbacks=[Progress(), Fail()], enable_progress_bar=True)
+    assert capsys.readouterr().out.endswith("\n")
+
+
+@pytest.mark.parametrize("make", [small_gan, Mirror, TwoSteps])
+def test_batches_are_counted_through_lightning(make: Any, fit: Fit, tmp_path: Path) -> None:
+    class Count(Callback):
+        def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+            begun.append(batches_seen(trainer))
+
+        def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+            ended.append(batches_seen(trainer))
+
+    begun: list[int] = []
+    ended: list[int] = []
+    fit(make(), callbacks=[Count()]).save_checkpoint(path := tmp_path / "a.ckpt")
+    fit(make(), callbacks=[Count()], max_epochs=3, ckpt_path=path)
+    assert begun == ended == list(range(1, 13)), (
+        "This release of Lightning counts batches in another way: batches_seen() in "
+        "compat.py must return 1 at the first batch of a training, increase by 1 with "
+        "each batch, whatever the number of optimizer steps, and continue after resuming."
+    )
 
 
 class Record(Callback):
-    """Remembers the generator's weights after every batch."""
+    """Records the generator's weights after every batch."""
 
     def __init__(self) -> None:
         self.weights: list[dict[str, Tensor]] = []
@@ -205,14 +287,14 @@ class Record(Callback):
         self.weights.append(state(pl_module.generator))
 
 
-def test_the_average_is_the_sum_it_is_said_to_be(fit: Fit) -> None:
+def test_the_average_has_its_closed_form(fit: Fit) -> None:
     model, record = small_dcgan(k=2), Record()
     start = state(model.generator)
     fit(model, callbacks=[record, GeneratorEMA(halflife=20, rampup=1e9)], val=loader())
     mean = start["0.weight"].double()
     for weights in record.weights:
-        keep = 0.5 ** (8 / 20)
-        mean = keep * mean + (1 - keep) * weights["0.weight"]
+        decay = 0.5 ** (8 / 20)
+        mean = decay * mean + (1 - decay) * weights["0.weight"]
     assert torch.allclose(model.average[0].weight.double(), mean, atol=1e-6)
     assert torch.equal(model.average[2].running_mean, model.generator[2].running_mean)
 
@@ -238,7 +320,7 @@ def test_samples_come_from_the_average_and_training_does_not(fit: Fit) -> None:
     assert not torch.equal(plain.sample(4, seed=0), averaged.sample(4, seed=0))
 
 
-def test_the_average_is_saved_restored_and_begun_late(fit: Fit, tmp_path: Path) -> None:
+def test_the_average_is_saved_restored_and_can_start_late(fit: Fit, tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="Mirror has no generator to average"):
         GeneratorEMA().setup(Trainer(logger=False), Mirror(), "fit")
     ema = GeneratorEMA(halflife=100, rampup=1e9)

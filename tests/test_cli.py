@@ -1,4 +1,4 @@
-"""Laws of the command line: one command trains and leaves everything in one place."""
+"""Laws of the command line: one command trains and writes everything to one folder."""
 
 import csv
 import json
@@ -16,10 +16,10 @@ from tests.command_line import BRIEF, DATA, FIT, only
 pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
 
-def test_fit_leaves_everything_in_one_folder_and_says_so(capsys: Any) -> None:
+def test_fit_writes_everything_to_one_folder_and_prints_it(capsys: Any) -> None:
     assert main(FIT) == 0
     folder = only("runs/dcgan-mnist/*")
-    said = capsys.readouterr().out
+    out = capsys.readouterr().out
     for name in (
         "checkpoints/last.ckpt",
         "images/samples/step-00000003.png",
@@ -27,11 +27,11 @@ def test_fit_leaves_everything_in_one_folder_and_says_so(capsys: Any) -> None:
         "metrics.csv",
     ):
         assert (folder / name).is_file()
-        assert str(Path("runs/dcgan-mnist", folder.name, name)) in said
-    assert "python train.py sample runs/" in said
+        assert str(Path("runs/dcgan-mnist", folder.name, name)) in out
+    assert "python train.py sample runs/" in out
     assert {path.name for path in Path.cwd().iterdir()} == {"runs"}
     config = yaml.safe_load((folder / "config.yaml").read_text())
-    assert config["model"]["init_args"]["width"] == 2
+    assert config["model"]["init_args"]["base_channels"] == 2
     assert config["seed_everything"] == 0
 
 
@@ -55,7 +55,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
 
 
-def test_an_old_config_in_the_way_does_no_harm(capsys: Any) -> None:
+def test_a_config_of_another_program_stays_unchanged(capsys: Any) -> None:
     Path("config.yaml").write_text("not: ours")
     assert main(FIT) == 0
     assert Path("config.yaml").read_text() == "not: ours"
@@ -73,17 +73,17 @@ def test_one_batch_is_not_all_batches(capsys: Any) -> None:
 def test_the_quickstart_recipe_trains(capsys: Any) -> None:
     brief = [*BRIEF, "--trainer.log_every_n_steps", "1", "--evaluate", "100"]
     assert main(["fit", "--config", "quickstart", *brief]) == 0
-    told = capsys.readouterr().out
-    assert "Trained for 3 batches" in told
-    figures = json.loads(only("runs/*/*/evaluation.json").read_text())["samples"]
-    for name, value in figures.items():
-        assert re.search(rf"{re.escape(name)} +{value:.4g} ", told)
+    out = capsys.readouterr().out
+    assert "Trained for 3 batches" in out
+    metrics = json.loads(only("runs/*/*/evaluation.json").read_text())["samples"]
+    for name, value in metrics.items():
+        assert re.search(rf"{re.escape(name)} +{value:.4g} ", out)
     for name in ("val/d/adversarial", "gan/diversity"):
         logged = [row[name] for row in csv.DictReader(only("runs/*/*/metrics.csv").open())]
-        assert re.search(rf"{name} +{float([x for x in logged if x][-1]):.4g}\n", told)
+        assert re.search(rf"{name} +{float([x for x in logged if x][-1]):.4g}\n", out)
 
 
-@pytest.mark.parametrize(("flag", "value"), [("k", "1"), ("k", "2"), ("accumulate", "2")])
+@pytest.mark.parametrize(("flag", "value"), [("k", "1"), ("k", "2"), ("micro_batch_size", "16")])
 def test_gan_trains_by_flags(flag: str, value: str, capsys: Any) -> None:
     args = ["fit", "--model", "GAN", *DATA, *BRIEF, f"--model.{flag}", value]
     args += ["--model.optimizer", "sgd"]
@@ -91,7 +91,7 @@ def test_gan_trains_by_flags(flag: str, value: str, capsys: Any) -> None:
     assert "Trained for 3 batches" in capsys.readouterr().out
 
 
-def test_a_model_in_a_file_of_one_s_own_trains(capsys: Any) -> None:
+def test_a_custom_model_trains(capsys: Any) -> None:
     Path("my_file.py").write_text("from lightning_gen import GAN\nclass MyGAN(GAN): pass\n")
     assert main(["fit", "--model", "my_file.MyGAN", *DATA, *BRIEF]) == 0
     saved = str(only("runs/mygan-mnist/*/checkpoints/last.ckpt"))

@@ -1,4 +1,4 @@
-"""Laws of what a checkpoint is asked for: figures, samples, walks, and sets of pictures."""
+"""Laws of commands on a checkpoint: metrics, samples, walks, and data sets of samples."""
 
 from pathlib import Path
 from typing import Any
@@ -68,9 +68,9 @@ def test_samples_extend_a_data_set(checkpoint: str, capsys: Any) -> None:
     assert len({Path(path).read_bytes() for path, _ in data.samples}) > 3
 
 
-def test_a_label_without_a_folder_is_refused(checkpoint: str, capsys: Any) -> None:
+def test_a_label_requires_the_layout_of_folders(checkpoint: str, capsys: Any) -> None:
     assert main(["sample", checkpoint, "--label", "3"]) == 2
-    assert "--label names a folder: add --layout folder" in capsys.readouterr().err
+    assert "--label is the name of a folder: add --layout folder" in capsys.readouterr().err
 
 
 def test_more_samples_begin_with_the_same_ones(checkpoint: str, capsys: Any) -> None:
@@ -81,7 +81,7 @@ def test_more_samples_begin_with_the_same_ones(checkpoint: str, capsys: Any) -> 
         assert Path("2", name).read_bytes() == Path("150", name).read_bytes()
 
 
-def test_a_truncated_checkpoint_is_named(checkpoint: str, capsys: Any) -> None:
+def test_a_truncated_checkpoint_is_reported(checkpoint: str, capsys: Any) -> None:
     Path("half.ckpt").write_bytes(Path(checkpoint).read_bytes()[:5000])
     assert main(["sample", "half.ckpt"]) == 2
     assert "half.ckpt is damaged" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Laws of the commands on autoencoders: recipes, codes of a data set, walks through codes."""
+"""Laws of commands on autoencoders: recipes, codes of a data set, walks in latent space."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lightning_gen import MNISTDataModule
+from lightning_gen import MNISTDataModule, registry
 from lightning_gen.checkpoints import load_model
 from lightning_gen.cli import main
 from tests.command_line import BRIEF, DATA, inside, only
@@ -21,7 +21,7 @@ RECIPES = [name for name in registry.entries("recipes") if "ae-" in name]
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A checkpoint of each recipe's model, and of a VAE with codes of two entries."""
+    """Checkpoints of the model of each recipe, and of a VAE with two latent dimensions."""
     runs = {name: ["--config", name, "--data.subset", "12k"] for name in RECIPES}
     runs["flat"] = ["--config", "vae-mnist", "--model.latent_dim", "2"]
     folder, checkpoints = tmp_path_factory.mktemp("trained"), {}
@@ -34,12 +34,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return checkpoints
 
 
-def test_a_denoising_model_s_picture_has_three_rows(trained: dict[str, str]) -> None:
-    pictures = [
+def test_the_grid_of_a_denoising_autoencoder_has_three_rows(trained: dict[str, str]) -> None:
+    images = [
         Image.open(next(Path(trained[name]).parents[1].glob("images/recon*/*.png")))
         for name in ("ae-mnist", "dae-mnist")
     ]
-    two, three = ((picture.height - 2) // 30 for picture in pictures)  # rows of 64 digits
+    two, three = ((image.height - 2) // 30 for image in images)  # rows of 64 digits
     assert (two, three) == (16, 24)
 
 
@@ -82,7 +82,10 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "codes as text": (["encode", "flat", *DATA, "--out", "codes.txt"], ".npz"),
     "unknown data": (["encode", "flat", "--data", "MNISTDataModul"], "MNISTDataModule"),
     "latent_dim 0": (["fit", "--model", "VAE", *DATA, "--model.latent_dim", "0"], "--model.latent"),
-    "unknown body": (["fit", "--model", "VAE", *DATA, "--model.architecture", "cnn"], "body"),
+    "architecture": (
+        ["fit", "--model", "VAE", *DATA, "--model.architecture", "cnn"],
+        "--model.architecture",
+    ),
     "classes": (
         ["fit", "--model", "ConditionalVAE", *DATA, "--model.num_classes", "3", *BRIEF],
         "--model.num_classes",
@@ -91,7 +94,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
 
 
 @pytest.mark.parametrize("key", WRONG)
-def test_what_cannot_be_is_said_shortly(key: str, trained: dict[str, str], capsys: Any) -> None:
+def test_mistakes_give_short_errors(key: str, trained: dict[str, str], capsys: Any) -> None:
     args, words = WRONG[key]
     assert main([trained.get(arg, arg) for arg in args]) == 2
     error = capsys.readouterr().err.strip()

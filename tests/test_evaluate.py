@@ -1,4 +1,4 @@
-"""Laws of `evaluate`: real images as samples score as real ones, and mistakes are answered."""
+"""Metrics of real images as samples equal those of real images; mistakes give errors."""
 
 import json
 from math import log
@@ -40,14 +40,14 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def mnist() -> MNISTDataModule:
-    """The bundled digits, but fewer of them, which takes a fraction of the time."""
+    """The bundled digits, with fewer test images, which is faster."""
     data = MNISTDataModule("12k")
     data.setup("fit")
     data.test_set = data.test_set.subset(torch.arange(300))
     return data
 
 
-def test_real_images_score_as_real_images_do(mnist: MNISTDataModule) -> None:
+def test_real_images_score_as_real_images(mnist: MNISTDataModule) -> None:
     x, labels = to_images(mnist.train_set.pixels[:60]), mnist.train_set.labels[:60]
     result = compare(mnist, x, labels, False, 0)
     assert result.samples.keys() == result.real.keys()
@@ -77,20 +77,20 @@ def test_a_model_is_evaluated_on_the_data_of_its_training(
     checkpoints: dict[str, str], capsys: Any
 ) -> None:
     assert main(["evaluate", checkpoints["gan"], *N, "--out", "a.json"]) == 0
-    said = capsys.readouterr().out
+    out = capsys.readouterr().out
     result = json.loads(Path("a.json").read_text())
     assert (result["model"], result["n"], result["test_images"]) == ("DCGAN", 40, 2000)
     assert result["data"]["class"] == "MNISTDataModule"
     assert result["data"]["subset"] == "12k"
-    assert result["judge_accuracy"] >= 0.993
+    assert result["classifier_accuracy"] >= 0.993
     for name, value in result["samples"].items():
-        assert f"{value:.4g}" in next(line for line in said.splitlines() if name in line)
+        assert f"{value:.4g}" in next(line for line in out.splitlines() if name in line)
     assert Image.open("a-neighbours.png").size == (10 * 30 + 2, 2 * 30 + 2)
     assert main(["evaluate", checkpoints["gan"], *N, "--out", "b.json"]) == 0
     assert Path("a.json").read_bytes() == Path("b.json").read_bytes()
 
 
-def test_a_conditional_model_is_judged_by_its_labels_too(checkpoints: dict[str, str]) -> None:
+def test_a_conditional_model_is_also_evaluated_by_its_labels(checkpoints: dict[str, str]) -> None:
     checkpoint = Path(checkpoints["conditional"])
     assert main(["evaluate", str(checkpoint), *N]) == 0
     file = checkpoint.with_name("last-evaluation.json")
@@ -162,7 +162,7 @@ def test_classes_come_in_turn() -> None:
     assert torch.equal((10 * drawn).round().long(), torch.arange(250) % 7)
 
 
-def test_data_of_another_kind_are_refused(mnist: MNISTDataModule) -> None:
+def test_data_of_another_kind_is_refused(mnist: MNISTDataModule) -> None:
     x = torch.zeros(20, 1, 28, 28)
     with pytest.raises(DataError, match="LightningDataModule, only with .*MNISTDataModule"):
         compare(LightningDataModule(), x, None, False, 0)
@@ -174,19 +174,19 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "few": (["gan", "--n", "9"], "n must be at least 10"),
     "text": (["gan", "--n", "many"], "--n"),
     "format": (["gan", "--out", "a.txt"], "must end in .json"),
-    "labels": (["gan", "--cas", "true", *N], "--cas is for conditional models: DCGAN"),
+    "labels": (["gan", "--cas", "true", *N], "--cas true requires a conditional model, but DCGAN"),
     "flag": (["gan", "--samples", "3"], "--samples"),
     "data flag": (["gan", "--data.subset", "13k"], "--data.subset"),
-    "data": (["gan", "--data", "MNISTDat"], "the nearest: MNISTDataModule"),
+    "data": (["gan", "--data", "MNISTDat"], "nearest: MNISTDataModule"),
     "size": (["gan", *N, "--data.image_size", "32"], "(1, 32, 32)"),
-    "missing": (["none.ckpt"], "there is no checkpoint none.ckpt"),
-    "no checkpoint": ([__file__], "is no checkpoint"),
+    "missing": (["none.ckpt"], "checkpoint not found: none.ckpt"),
+    "no checkpoint": ([__file__], "is not a checkpoint"),
     "not ready": (["plain", *N], "Gaussian mixture"),
 }
 
 
 @pytest.mark.parametrize("key", WRONG)
-def test_what_cannot_be_is_said_shortly(key: str, checkpoints: dict[str, str], capsys: Any) -> None:
+def test_mistakes_give_short_errors(key: str, checkpoints: dict[str, str], capsys: Any) -> None:
     args, words = WRONG[key]
     assert main(["evaluate", *(checkpoints.get(arg, arg) for arg in args)]) == 2
     error = capsys.readouterr().err.partition("error: ")[2]
@@ -212,6 +212,6 @@ def test_help_lists_the_flags(capsys: Any) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["evaluate", "--help"])
     assert stop.value.code == 0
-    said = capsys.readouterr().out
+    out = capsys.readouterr().out
     for flag in ("--n", "--cas", "--data", "--out", "--force"):
-        assert flag in said
+        assert flag in out

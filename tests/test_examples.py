@@ -1,4 +1,4 @@
-"""The programs in examples/ run as a user runs them, and write what they say they write."""
+"""The programs in examples/ run as documented."""
 
 import re
 import runpy
@@ -24,7 +24,7 @@ EXAMPLES = ROOT / "examples"
 
 def run(name: str, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     program = EXAMPLES / f"{name}.py"
-    # a GPU draws other numbers in training than the CPU does afterwards
+    # random numbers of a GPU differ from those of the CPU
     monkeypatch.setattr("lightning.Trainer", partial(Trainer, accelerator="cpu"))
     monkeypatch.setattr(sys, "argv", [str(program), *command.split()])
     runpy.run_path(str(program), run_name="__main__")
@@ -35,7 +35,7 @@ def read(path: str | Path) -> Tensor:
 
 
 def cells(path: Path, size: int) -> Tensor:
-    """The images (rows, columns, c, size, size) of a grid, which have 2 pixels between them."""
+    """Return the images (rows, columns, c, size, size) of a grid with 2 pixels between them."""
     pixels = read(path)[:, 2:, 2:]
     return pixels.unfold(1, size, size + 2).unfold(2, size, size + 2).permute(1, 2, 0, 3, 4)
 
@@ -47,11 +47,11 @@ def test_every_example_is_tested_and_short() -> None:
         assert len(path.read_text(encoding="utf-8").splitlines()) < 60, path
 
 
-def test_own_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_custom_images(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("mine").mkdir()
     for number in range(10):
         picture(number).save(f"mine/{number}.jpg")
-    run("own_pictures", "mine --out run --image_size 16 --batch_size 4 --epochs 2", monkeypatch)
+    run("custom_images", "mine --out run --image_size 16 --batch_size 4 --epochs 2", monkeypatch)
     samples = sorted(Path("run/samples").iterdir())
     assert [path.name for path in samples] == [f"{k:03}.png" for k in range(64)]
     first, last = sorted(Path("run").rglob("images/samples/step-*.png"))
@@ -68,9 +68,9 @@ def test_nearest_in_latent_space(
     data.setup("fit")
     shown = cells(Path("nearest.png"), 28)[:, :, :1]  # (4, 1 + 3, 1, 28, 28)
     assert torch.equal(255 - shown[:, 0], data.test_set.pixels[:4])
-    known = {digit.numpy().tobytes() for digit in data.train_set.pixels}
-    assert all(digit.numpy().tobytes() in known for digit in shown[:, 1:].flatten(0, 1))
-    (share,) = re.findall(r"([\d.]+)% of the neighbours", capsys.readouterr().out)
+    train = {digit.numpy().tobytes() for digit in data.train_set.pixels}
+    assert all(digit.numpy().tobytes() in train for digit in shown[:, 1:].flatten(0, 1))
+    (share,) = re.findall(r"([\d.]+)% of the neighbors", capsys.readouterr().out)
     assert float(share) > 60  # by chance: 10
 
 
@@ -82,7 +82,7 @@ def test_pix2pix_on_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
         source.save(f"pairs/A/{number}.png")
         Image.fromarray(255 - np.asarray(source)).save(f"pairs/B/{number}.png")
     source.resize((50, 41)).save("more/of/it.jpg")
-    flags = "--out run --image_size 32 --width 16 --epochs 8"
+    flags = "--out run --image_size 32 --base_channels 16 --epochs 8"
     run("pix2pix_on_a_folder", f"pairs more {flags}", monkeypatch)
     assert len(list(Path("run").rglob("images/translations-AtoB/step-*.png"))) == 8
     translated = read("run/translated/of/it.png")

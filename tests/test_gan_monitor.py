@@ -1,4 +1,4 @@
-"""Laws of the game's health: figures that are right, words that come in time, no trace left."""
+"""GAN diagnostics: right metrics, warnings in time, no effect on the training."""
 
 import warnings
 from collections.abc import Callable
@@ -18,17 +18,17 @@ Fit = Callable[..., Trainer]
 ALWAYS = {"accuracy_real", "accuracy_fake", "mean_real", "mean_fake", "diversity"}
 
 
-def test_figures_are_logged_when_training_logs(fit: Fit) -> None:
+def test_metrics_are_logged_when_training_logs(fit: Fit) -> None:
     trainer = fit(small_gan(), max_epochs=1, callbacks=[GANMonitor()], log_every_n_steps=4)
-    facts = {
+    metrics = {
         name.removeprefix("gan/"): value.item()
         for name, value in trainer.callback_metrics.items()
         if name.startswith("gan/")
     }
-    assert facts.keys() == ALWAYS | {"gradient_d", "gradient_g", "jensen_shannon"}
-    assert facts["gradient_d"] > 0 and facts["gradient_g"] > 0
-    assert 0 <= facts["mean_fake"] <= 1 and 0 <= facts["accuracy_real"] <= 1
-    assert facts["jensen_shannon"] <= log(2)
+    assert metrics.keys() == ALWAYS | {"gradient_d", "gradient_g", "jensen_shannon"}
+    assert metrics["gradient_d"] > 0 and metrics["gradient_g"] > 0
+    assert 0 <= metrics["mean_fake"] <= 1 and 0 <= metrics["accuracy_real"] <= 1
+    assert metrics["jensen_shannon"] <= log(2)
 
 
 def test_training_is_bit_equal_with_and_without(fit: Fit) -> None:
@@ -41,18 +41,18 @@ def test_training_is_bit_equal_with_and_without(fit: Fit) -> None:
     assert same(*weights)
 
 
-def test_a_generator_that_copies_the_data_is_as_diverse_and_undivergent() -> None:
+def test_a_generator_that_copies_the_data_is_as_diverse_as_they_are() -> None:
     model, x = small_gan(), images()
     model.sample = lambda n, seed=None: x
-    facts = GANMonitor().observe(model, x, 0)
-    assert facts["diversity"] == pytest.approx(1)
-    assert facts["jensen_shannon"] <= 1e-6  # no D tells apart what is the same
-    assert facts["accuracy_real"] + facts["accuracy_fake"] == pytest.approx(1)
+    metrics = GANMonitor().observe(model, x, 0)
+    assert metrics["diversity"] == pytest.approx(1)
+    assert metrics["jensen_shannon"] <= 1e-6  # equal images cannot be told apart
+    assert metrics["accuracy_real"] + metrics["accuracy_fake"] == pytest.approx(1)
     model.discriminator[-1].weight.data.zero_()
     model.discriminator[-1].bias.data.zero_()
-    facts = GANMonitor().observe(model, x, 0)
-    assert facts["jensen_shannon"] == pytest.approx(0, abs=1e-6)
-    assert facts["mean_real"] == facts["mean_fake"] == 0.5
+    metrics = GANMonitor().observe(model, x, 0)
+    assert metrics["jensen_shannon"] == pytest.approx(0, abs=1e-6)
+    assert metrics["mean_real"] == metrics["mean_fake"] == 0.5
 
 
 def test_the_gradient_norm_is_that_of_all_parameters() -> None:
@@ -64,19 +64,19 @@ def test_the_gradient_norm_is_that_of_all_parameters() -> None:
 
 
 def test_other_losses_have_raw_scores_and_no_divergence() -> None:
-    facts = GANMonitor().observe(small_gan(adversarial="hinge"), images(), 0)
-    assert facts.keys() == ALWAYS | {"gradient_d", "gradient_g"}
+    metrics = GANMonitor().observe(small_gan(adversarial="hinge"), images(), 0)
+    assert metrics.keys() == ALWAYS | {"gradient_d", "gradient_g"}
 
 
 @pytest.mark.parametrize(
-    ("ill", "flag"),
+    ("failing", "flag"),
     [
         ({"accuracy_real": 1.0, "accuracy_fake": 1.0}, "--model.r1"),
         ({"accuracy_fake": 1.0, "gradient_g": 1e-6}, "--model.adversarial non_saturating"),
         ({"diversity": 0.1}, "--model.pack"),
     ],
 )
-def test_a_disease_is_named_once_with_its_flag(ill: dict[str, float], flag: str) -> None:
+def test_a_failure_is_reported_once_with_its_flag(failing: dict[str, float], flag: str) -> None:
     healthy = {
         "accuracy_real": 0.7,
         "accuracy_fake": 0.7,
@@ -84,17 +84,17 @@ def test_a_disease_is_named_once_with_its_flag(ill: dict[str, float], flag: str)
         "gradient_g": 1.0,
         "gradient_d": 1.0,
     }
-    health = GANMonitor()
+    monitor = GANMonitor()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        health.diagnose(healthy)
-        for facts in [healthy | ill] * 4 + [healthy] + [healthy | ill] * 4:
-            health.diagnose(facts)
+        monitor.diagnose(healthy)
+        for metrics in [healthy | failing] * 4 + [healthy] + [healthy | failing] * 4:
+            monitor.diagnose(metrics)
     with pytest.warns(UserWarning, match=flag):
-        health.diagnose(healthy | ill)
+        monitor.diagnose(healthy | failing)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        health.diagnose(healthy | ill)
+        monitor.diagnose(healthy | failing)
 
 
 def test_a_collapsed_generator_is_found_in_training(fit: Fit) -> None:
@@ -107,7 +107,7 @@ def test_a_collapsed_generator_is_found_in_training(fit: Fit) -> None:
         fit(Collapsed(SHAPE, latent_dim=4, **small), max_epochs=2, callbacks=[GANMonitor()])
 
 
-def test_models_without_a_game_are_left_alone(fit: Fit) -> None:
+def test_models_without_players_are_ignored(fit: Fit) -> None:
     model = Autoencoder(SHAPE, latent_dim=2, hidden_dims=(8,))
     trainer = fit(model, max_epochs=1, callbacks=[GANMonitor()])
     assert not [name for name in trainer.callback_metrics if name.startswith("gan/")]

@@ -1,4 +1,4 @@
-"""Laws of the metrics: closed forms, the packages that define them, and what the judge knows."""
+"""Metrics equal their closed forms and reference packages; the classifier knows digits."""
 
 import hashlib
 import json
@@ -18,7 +18,6 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from lightning_gen import MNISTDataModule
 from lightning_gen.errors import ArgumentError, DataError
 from lightning_gen.metrics import (
-    ClassHistogram,
     DigitClassifier,
     classification_accuracy_score,
     digits,
@@ -30,12 +29,12 @@ from lightning_gen.metrics import (
     nearest_neighbour_error,
     prdc,
 )
-from lightning_gen.metrics.classes import class_divergence
+from lightning_gen.metrics.classes import class_divergence, class_shares
 from lightning_gen.types import to_images
 
 
 @pytest.fixture(scope="module")
-def judge() -> DigitClassifier:
+def classifier() -> DigitClassifier:
     return load_digit_classifier()
 
 
@@ -50,10 +49,10 @@ def normal(n: int, d: int, seed: int = 0) -> Tensor:
     return torch.randn(n, d, generator=torch.Generator().manual_seed(seed))
 
 
-# The judge
+# The digit classifier
 
 
-def test_the_judge_is_the_one_that_was_trained() -> None:
+def test_the_classifier_ships_as_trained() -> None:
     content = digits.WEIGHTS.read_bytes()
     assert len(content) <= 300_000
     assert hashlib.sha256(content).hexdigest() == digits.WEIGHTS_SHA256
@@ -63,14 +62,14 @@ def test_the_judge_is_the_one_that_was_trained() -> None:
     assert facts["accuracy_test"] >= 0.993
 
 
-def test_the_judge_knows_digits_that_it_has_not_seen(
-    judge: DigitClassifier, mnist: MNISTDataModule
+def test_the_classifier_generalizes_to_test_digits(
+    classifier: DigitClassifier, mnist: MNISTDataModule
 ) -> None:
     x = to_images(mnist.test_set.pixels)
-    assert (judge.classify(x) == mnist.test_set.labels).double().mean() >= 0.993
+    assert (classifier.classify(x) == mnist.test_set.labels).double().mean() >= 0.993
 
 
-def test_a_damaged_judge_is_named(tmp_path: Any, monkeypatch: Any) -> None:
+def test_a_damaged_classifier_is_an_error(tmp_path: Any, monkeypatch: Any) -> None:
     content = bytearray(digits.WEIGHTS.read_bytes())
     content[-100] ^= 1
     damaged = tmp_path / "digits.safetensors"
@@ -80,46 +79,50 @@ def test_a_damaged_judge_is_named(tmp_path: Any, monkeypatch: Any) -> None:
         load_digit_classifier()
 
 
-def test_loading_the_judge_leaves_random_numbers_alone() -> None:
+def test_loading_the_classifier_leaves_random_numbers_alone() -> None:
     before = torch.get_rng_state()
-    judge = load_digit_classifier()
+    classifier = load_digit_classifier()
     assert torch.equal(torch.get_rng_state(), before)
-    assert not judge.training
-    assert {p.dtype for p in judge.parameters()} == {torch.float32}
+    assert not classifier.training
+    assert {p.dtype for p in classifier.parameters()} == {torch.float32}
 
 
-def test_a_border_changes_nothing(judge: DigitClassifier, mnist: MNISTDataModule) -> None:
+def test_a_border_changes_nothing(classifier: DigitClassifier, mnist: MNISTDataModule) -> None:
     x = to_images(mnist.test_set.pixels[:20])
-    assert torch.equal(judge(pad(x, [2] * 4, value=-1.0)), judge(x))
+    assert torch.equal(classifier(pad(x, [2] * 4, value=-1.0)), classifier(x))
 
 
-def test_channels_are_the_places_of_a_number(
-    judge: DigitClassifier, mnist: MNISTDataModule
+def test_channels_are_the_digits_of_a_number(
+    classifier: DigitClassifier, mnist: MNISTDataModule
 ) -> None:
     x = to_images(mnist.test_set.pixels[:30])
-    a, b, c = judge.classify(x).view(3, 10)
+    a, b, c = classifier.classify(x).view(3, 10)
     stacked = torch.cat(x.split(10), 1)  # (10, 3, 28, 28)
-    assert torch.equal(judge.classify(stacked), 100 * a + 10 * b + c)
-    features = torch.cat(judge.features(x).split(10), 1)
-    assert torch.allclose(judge.features(stacked), features, atol=1e-5)
+    assert torch.equal(classifier.classify(stacked), 100 * a + 10 * b + c)
+    features = torch.cat(classifier.features(x).split(10), 1)
+    assert torch.allclose(classifier.features(stacked), features, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(1, 30, 30), (1, 28, 32), (3, 28, 28), (1, 64, 64)])
-def test_images_of_another_size_are_refused(judge: DigitClassifier, shape: Any) -> None:
+def test_images_of_another_size_are_an_error(classifier: DigitClassifier, shape: Any) -> None:
     with pytest.raises(DataError, match="28 x 28"):
-        judge(torch.zeros(2, *shape))
+        classifier(torch.zeros(2, *shape))
 
 
 # Distances of features
 
 
-def test_the_judge_serves_torchmetrics(judge: DigitClassifier, mnist: MNISTDataModule) -> None:
+def test_the_classifier_serves_torchmetrics(
+    classifier: DigitClassifier, mnist: MNISTDataModule
+) -> None:
     real, fake = to_images(mnist.test_set.pixels[:200]).split(100)
-    metric = FrechetInceptionDistance(judge.extractor, normalize=True, input_img_size=(1, 28, 28))
+    metric = FrechetInceptionDistance(
+        classifier.extractor, normalize=True, input_img_size=(1, 28, 28)
+    )
     metric.update(real, real=True)
     metric.update(fake[:50], real=False)
     metric.update(fake[50:], real=False)
-    expected = frechet_distance(judge.features(real), judge.features(fake))
+    expected = frechet_distance(classifier.features(real), classifier.features(fake))
     assert metric.compute().item() == pytest.approx(expected, rel=1e-4)
 
 
@@ -175,16 +178,9 @@ def test_prdc_of_equal_and_of_distant_sets() -> None:
 # Classes
 
 
-def test_a_histogram_counts_across_batches_and_processes() -> None:
-    labels = torch.tensor([0, 1, 1, 3, 3, 3, 0, 3])
-    whole, a, b = (ClassHistogram(4) for _ in range(3))
-    whole.update(labels)
-    a.update(labels[:3])
-    b.update(labels[3:5])
-    b.update(labels[5:])
-    a.merge_state(b)
-    assert torch.equal(whole.compute(), torch.tensor([0.25, 0.25, 0.0, 0.5]))
-    assert torch.equal(a.compute(), whole.compute())
+def test_shares_are_relative_frequencies() -> None:
+    shares = class_shares(torch.tensor([0, 1, 1, 3, 3, 3, 0, 3]), 4)
+    assert torch.equal(shares, torch.tensor([0.25, 0.25, 0.0, 0.5]))
 
 
 def test_the_divergence_is_its_closed_form() -> None:
@@ -206,10 +202,10 @@ def test_the_nearest_is_found_and_a_copy_is_at_no_distance(mnist: MNISTDataModul
         others.flatten(1).double() / 2,
         compute_mode="donot_use_mm_for_euclid_dist",
     ).min(1)
-    near, places = nearest_images(x, others)
-    assert torch.equal(places, exact.indices)
+    near, indices = nearest_images(x, others)
+    assert torch.equal(indices, exact.indices)
     assert torch.allclose(near.double(), exact.values, atol=1e-5)
-    assert (near[3], places[3]) == (0, 7)
+    assert (near[3], indices[3]) == (0, 7)
     assert nearest_images(x[:2], others[:1])[1].tolist() == [0, 0]
 
 

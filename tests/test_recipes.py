@@ -1,4 +1,4 @@
-"""Laws of the recipes of games: each trains, draws what there is to draw, and can be judged."""
+"""Laws of the recipes of GANs: each trains, draws and saves a checkpoint."""
 
 import pytest
 
@@ -7,8 +7,8 @@ from lightning_gen.cli import main
 from tests.command_line import BRIEF, only
 
 pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
-GAMES = [name for name in registry.entries("recipes") if "ae-" not in name]
-PICTURES = {
+GANS = [name for name in registry.entries("recipes") if "ae-" not in name]
+IMAGES = {
     "ring": "density",
     "grid": "density",
     "pix2pix-digits": "translations-AtoB",
@@ -16,9 +16,9 @@ PICTURES = {
 }
 
 
-@pytest.mark.parametrize("name", GAMES)
-def test_a_game_s_recipe_trains(name: str) -> None:
-    kind = PICTURES.get(name, "samples")
+@pytest.mark.parametrize("name", GANS)
+def test_the_recipe_trains(name: str) -> None:
+    kind = IMAGES.get(name, "samples")
     data = ["--data.subset", "12k"] if kind == "samples" else []
     flags = [f"--{'density' if kind == 'density' else 'grid'}.every_n_epochs", "1"]
     assert main(["fit", "--config", name, *BRIEF, *data, *flags, "--evaluate", "0"]) == 0

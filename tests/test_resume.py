@@ -1,4 +1,4 @@
-"""Laws of a run that is stopped: it goes on as if nothing had happened."""
+"""Laws of resuming: a stopped run continues as if nothing had happened."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import torch
 from lightning import Callback
 
 from lightning_gen import GAN
-from lightning_gen.checkpoints import WholeCheckpointIO, newest_checkpoint
+from lightning_gen.checkpoints import AtomicCheckpointIO, newest_checkpoint
 from lightning_gen.cli import main
 from scripts.kill_and_resume import equal
 from tests.command_line import ROOT
@@ -31,7 +31,7 @@ RUN = [
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that was never stopped; how often it saves, and its workers, change nothing."""
+    """A run that was never stopped; the number of checkpoints and of workers changes nothing."""
     root = tmp_path_factory.mktemp("unbroken")
     assert main([*RUN, "--trainer.default_root_dir", str(root)]) == 0
     return root
@@ -55,9 +55,9 @@ def agree(a: str | Path, b: str | Path) -> None:
 
 
 class Stop(Callback):
-    """Stops this process as a batch begins: by a signal, or by an error, which saves nothing.
+    """Stop this process at the start of a batch: by a signal, or by an error, which saves nothing.
 
-    The batch is one of the training, or the first of the validation that follows it.
+    The batch is one of the training or, if negative, the first of the validation after it.
     """
 
     def __init__(self, batch: int, name: str = "error") -> None:
@@ -104,11 +104,11 @@ def test_a_resumed_run_ends_as_the_unbroken_one(
     run += ["--trainer.default_root_dir", "resumed"]
     stopped(run, batch)
     assert main([*run, "--ckpt_path", "last"]) == 0
-    assert "Going on from" in capsys.readouterr().out
+    assert "Resuming from" in capsys.readouterr().out
     agree(unbroken, "resumed")
 
 
-def test_the_end_is_saved_and_goes_on_where_the_interval_of_batches_misses_it() -> None:
+def test_the_end_is_saved_even_between_two_intervals() -> None:
     run = [*RUN, "--model.schedule", "constant", "--trainer.max_epochs"]
     for epochs in ("2", "1"):
         assert main([*run, epochs, "--trainer.default_root_dir", epochs]) == 0
@@ -147,16 +147,7 @@ def test_a_signal_saves_the_batch_it_interrupts(name: str, unbroken: Path) -> No
     agree(unbroken, "resumed")
 
 
-def test_a_minibatch_that_was_begun_goes_on() -> None:
-    run = [*RUN, "--model.accumulate", "4", "--trainer.max_epochs", "1"]
-    assert main([*run, "--trainer.default_root_dir", "whole"]) == 0
-    run += ["--trainer.default_root_dir", "resumed"]
-    stopped(run, 5, "SIGTERM")
-    assert main([*run, "--ckpt_path", "last"]) == 0
-    agree("whole", "resumed")
-
-
-def test_a_killed_run_goes_on(unbroken: Path) -> None:
+def test_a_killed_run_resumes(unbroken: Path) -> None:
     run = [*RUN, "--trainer.default_root_dir", "killed"]
     command = [sys.executable, str(ROOT / "train.py"), *run, *stopping(17, "SIGKILL")]
     process = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)})
@@ -166,26 +157,26 @@ def test_a_killed_run_goes_on(unbroken: Path) -> None:
     agree(unbroken, "killed")
 
 
-def test_last_passes_over_runs_with_other_arguments(capsys: Any) -> None:
+def test_last_skips_runs_with_other_arguments(capsys: Any) -> None:
     run = [*RUN, "--trainer.max_steps", "3"]
     for k in ("2", "1"):
         assert main([*run, "--model.k", k]) == 0
     capsys.readouterr()
     older, newer = sorted(Path("runs/gan-mnist").iterdir())
     assert main([*run, "--model.k", "2", "--ckpt_path", "last"]) == 0
-    assert f"Going on from {older}" in capsys.readouterr().out
+    assert f"Resuming from {older}" in capsys.readouterr().out
     assert len(list(Path("runs/gan-mnist").iterdir())) == 2
     for other in (["--model.k", "3"], ["--model.k", "2", "--seed", "7"]):
         assert main([*run, *other, "--ckpt_path", "last"]) == 0
-        assert "a new run" in capsys.readouterr().out
+        assert "starting a new run" in capsys.readouterr().out
 
 
-def test_last_begins_a_run_where_there_is_none(capsys: Any) -> None:
+def test_last_starts_a_run_if_there_is_none(capsys: Any) -> None:
     assert main([*RUN, "--ckpt_path", "last", "--trainer.max_steps", "3"]) == 0
-    assert "a new run" in capsys.readouterr().out
+    assert "starting a new run" in capsys.readouterr().out
 
 
-def test_a_damaged_checkpoint_is_passed_over_or_refused_by_name(capsys: Any) -> None:
+def test_a_damaged_checkpoint_is_skipped_or_reported(capsys: Any) -> None:
     run = [*RUN, "--trainer.max_epochs", "1"]
     assert main(run) == 0
     (last,) = Path.cwd().glob("runs/*/*/checkpoints/last.ckpt")
@@ -194,16 +185,16 @@ def test_a_damaged_checkpoint_is_passed_over_or_refused_by_name(capsys: Any) -> 
     assert main([*run, "--ckpt_path", str(last)]) == 2
     error = capsys.readouterr().err
     assert f"{last} is damaged" in error
-    assert f"The newest that can be read: {other}" in error
+    assert f"The newest readable checkpoint of this run: {other}" in error
     assert main([*RUN, "--ckpt_path", "last"]) == 0
-    said = capsys.readouterr().out
-    assert "last.ckpt is damaged: passed over" in said
-    assert f"Going on from {other.relative_to(Path.cwd())}" in said
+    out = capsys.readouterr().out
+    assert "last.ckpt: the file is damaged" in out
+    assert f"Resuming from {other.relative_to(Path.cwd())}" in out
 
 
 def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path, monkeypatch: Any) -> None:
     path = tmp_path / "a.ckpt"
-    save = WholeCheckpointIO().save_checkpoint
+    save = AtomicCheckpointIO().save_checkpoint
     save({"state_dict": {}, "number": 1}, path)
 
     def fail(checkpoint: Any, file: Any) -> None:
@@ -219,7 +210,7 @@ def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path, monkeypatch: Any) ->
     assert [file.name for file in tmp_path.iterdir()] == ["a.ckpt"]
 
 
-def test_a_checkpoint_that_is_code_is_not_run(tmp_path: Path, capsys: Any) -> None:
+def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, capsys: Any) -> None:
     torch.save({"state_dict": {}, "hyper_parameters": os.system}, tmp_path / "evil.ckpt")
     assert main([*RUN, "--ckpt_path", "evil.ckpt"]) == 2
     assert "evil.ckpt holds more than data" in capsys.readouterr().err

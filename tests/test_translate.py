@@ -1,4 +1,4 @@
-"""Laws of `train.py translate`, and of the page that it writes."""
+"""Laws of `train.py translate` and its HTML page."""
 
 from base64 import b64decode
 from html.parser import HTMLParser
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
 
 def generator(name: str = "G.pth", channels: int = 3) -> ResNetGenerator:
-    """Write published weights, of what is no constant; read them again."""
+    """Write published weights of a network with a varying output, and read them."""
     network = ResNetGenerator(channels, channels, 1, 4)
     for parameter in network.parameters():
         parameter.data.normal_(0, 0.3)
@@ -49,7 +49,7 @@ def translated(network: Any, pixels: np.ndarray) -> np.ndarray:
 
 def test_a_folder_of_many_kinds_keeps_names_sizes_and_depths() -> None:
     network = generator()
-    kinds = {  # what is written, where 8 x 12 pixels need no padding and others need it
+    kinds = {  # shapes with and without padding
         "a.png": (3, 16, 24, np.uint8),
         "sub/sub/a.png": (3, 32, 16, np.uint8),
         "deep.png": (3, 16, 20, np.uint16),
@@ -60,7 +60,7 @@ def test_a_folder_of_many_kinds_keeps_names_sizes_and_depths() -> None:
         "dot.npy": (3, 1, 1, np.uint16),
     }
     inputs = {name: save(f"in/{name}", *kind) for name, kind in kinds.items()}
-    Path("in/notes.txt").write_text("no picture")
+    Path("in/notes.txt").write_text("not an image")
     assert main(["translate", "G.pth", "in", "--out", "out"]) == 0
     outputs = {str(p.relative_to("out")): p for p in Path("out").rglob("*") if p.is_file()}
     assert outputs.keys() == kinds.keys()
@@ -77,17 +77,17 @@ def test_one_file_of_seven_channels() -> None:
     assert np.array_equal(np.load("translated/seven.npy"), translated(network, pixels))
 
 
-def test_greys_and_jpeg_become_what_the_network_takes() -> None:
+def test_grayscale_and_jpeg_are_converted_to_the_channels_of_the_network() -> None:
     network = generator()
-    Image.fromarray(save("grey.png", 1, 16, 16)[0]).convert("RGB").save("in.jpg")
-    assert main(["translate", "G.pth", "grey.png"]) == 0
+    Image.fromarray(save("gray.png", 1, 16, 16)[0]).convert("RGB").save("in.jpg")
+    assert main(["translate", "G.pth", "gray.png"]) == 0
     assert main(["translate", "G.pth", "in.jpg"]) == 0
-    for source, output in (("grey.png", "grey.png"), ("in.jpg", "in.png")):
+    for source, output in (("gray.png", "gray.png"), ("in.jpg", "in.png")):
         expected = translated(network, read_image(source, 3))
         assert np.array_equal(read_image(f"translated/{output}", 3), expected)
 
 
-def test_large_pictures_go_through_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_images_are_translated_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     generator()
     save("in.png", 3, 50, 300)
     sides: list[int] = []
@@ -117,29 +117,29 @@ def test_nothing_is_overwritten_without_force(capsys: Any) -> None:
     assert read_image("out/b.png").shape == (3, 16, 16)
     before = Path("in/a.png").read_bytes()
     assert main(["translate", "G.pth", "in/a.png", "--out", "in", "--force", "true"]) == 2
-    assert "the pictures themselves" in capsys.readouterr().err
+    assert "one of the input images" in capsys.readouterr().err
     for out in ("in", "in/out"):  # a second run would translate what the first one wrote
         assert main(["translate", "G.pth", "in", "--out", out, "--force", "true"]) == 2
-        assert f"--out {out} lies within in" in capsys.readouterr().err
+        assert f"--out {out} is inside in" in capsys.readouterr().err
     assert Path("in/a.png").read_bytes() == before
 
 
-def test_what_cannot_be_read_is_named_and_the_rest_translated(capsys: Any) -> None:
+def test_unreadable_images_are_listed_and_the_others_translated(capsys: Any) -> None:
     generator()
     save("in/a.png", 3, 16, 16)
     save("in/five.npy", 5, 16, 16)
     Image.new("RGB", (64, 64)).save("whole.jpg")
     Path("in/broken.jpg").write_bytes(Path("whole.jpg").read_bytes()[:400])
     assert main(["translate", "G.pth", "in", "--out", "out", "--html", "true"]) == 2
-    told = capsys.readouterr()
-    assert "2 of 3 left out" in told.err
-    assert "in/broken.jpg: " in told.err
-    assert "in/five.npy: it has 5 channels, not 3" in told.err
-    assert "1 picture: out/index.html" in told.out
+    output = capsys.readouterr()
+    assert "2 of 3 skipped" in output.err
+    assert "in/broken.jpg: " in output.err
+    assert "in/five.npy: it has 5 channels, not 3" in output.err
+    assert "1 image: out/index.html" in output.out
     assert sorted(p.name for p in Path("out").iterdir()) == ["a.png", "index.html"]
 
 
-def test_what_cannot_be_written_is_named_and_the_rest_translated(capsys: Any) -> None:
+def test_unwritable_images_are_listed_and_the_others_translated(capsys: Any) -> None:
     save_reference_weights(ResNetGenerator(3, 7, 1, 4), "G.pth")
     for name in ("a.png", "b.tif"):
         save(f"in/{name}", 3, 16, 16)
@@ -149,7 +149,7 @@ def test_what_cannot_be_written_is_named_and_the_rest_translated(capsys: Any) ->
 
 
 @pytest.mark.parametrize("name", ["a" * 251, "\udcff"], ids=["long", "not UTF-8"])
-def test_any_name_of_a_file_will_do(name: str) -> None:
+def test_unusual_file_names(name: str) -> None:
     generator()
     save("in/a.png", 3, 16, 16)
     Path("in/a.png").rename(f"in/{name}.png")
@@ -159,7 +159,7 @@ def test_any_name_of_a_file_will_do(name: str) -> None:
 
 
 class Page(HTMLParser):
-    """Collects what a page refers to, and what it shows."""
+    """Collect the tags, links and text of a page."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ class Page(HTMLParser):
         self.shown.append(data)
 
 
-def test_the_page_holds_all_that_it_shows() -> None:
+def test_the_page_contains_all_images() -> None:
     generator()
     names = ["a.png", "sub/<b> & 'c'.png", "large.png"]
     for name, size in zip(names, [(3, 16, 20), (3, 1, 40), (3, 30, 1100)], strict=True):
@@ -190,10 +190,10 @@ def test_the_page_holds_all_that_it_shows() -> None:
     prefix = "data:image/png;base64,"
     assert len(page.sources) == 9
     assert all(source.startswith(prefix) for source in page.sources)
-    pictures = [Image.open(BytesIO(b64decode(s.removeprefix(prefix)))) for s in page.sources]
-    assert [p.size for p in pictures] == [(20, 16)] * 3 + [(512, 14)] * 3 + [(40, 1)] * 3
-    for picture, path in zip(pictures[:3], ["in/a.png", "out/a.png", "wanted/a.tif"], strict=True):
-        assert np.array_equal(np.asarray(picture).transpose(2, 0, 1), read_image(path))
+    shown = [Image.open(BytesIO(b64decode(s.removeprefix(prefix)))) for s in page.sources]
+    assert [p.size for p in shown] == [(20, 16)] * 3 + [(512, 14)] * 3 + [(40, 1)] * 3
+    for image, path in zip(shown[:3], ["in/a.png", "out/a.png", "wanted/a.tif"], strict=True):
+        assert np.array_equal(np.asarray(image).transpose(2, 0, 1), read_image(path))
     assert {"Input", "Output", "Target", *names} <= set(page.shown)
 
 
@@ -207,22 +207,22 @@ def test_deep_and_many_channels_are_shown_too(name: str, channels: int, first: i
     assert np.abs(shown - pixels[:first] / 257).max() <= 0.51
 
 
-def test_targets_that_cannot_be_read_are_named_on_a_page_of_the_rest(capsys: Any) -> None:
+def test_unreadable_targets_are_listed_on_a_page_of_the_others(capsys: Any) -> None:
     generator()
     for name in ("in/a.png", "in/b.png", "wanted/a.png", "wanted/b.png"):
         save(name, 3, 16, 16)
     Path("wanted/b.png").write_bytes(Path("wanted/b.png").read_bytes()[:50])
     flags = ["--out", "out", "--html", "true", "--target", "wanted"]
     assert main(["translate", "G.pth", "in", *flags]) == 2
-    told = capsys.readouterr().err
-    assert "1 of 4 left out" in told
-    assert "wanted/b.png: " in told
+    output = capsys.readouterr().err
+    assert "1 of 4 skipped" in output
+    assert "wanted/b.png: " in output
     page = Page(Path("out/index.html"))
     assert len(page.sources) == 5
     assert "cannot be read" in page.shown
 
 
-def test_large_pictures_are_read_though_pil_would_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_above_the_limit_of_pil_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     generator()
     save("in.png", 3, 16, 16)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)

@@ -69,7 +69,7 @@ def test_a_model_says_which_directions_it_has(capsys: Any) -> None:
     save("in.png", 3, 5, 6)
     command = ["translate", own[0], "in.png", *own[1:]]
     assert main([*command, "--direction", "AtoB"]) == 2
-    assert "own.ckpt translates BtoA only" in capsys.readouterr().err
+    assert "own.ckpt only translates BtoA" in capsys.readouterr().err
     assert main(command) == 0
     assert len(read_image("translated/in.png")) == 1  # its network takes greys
 
@@ -85,7 +85,7 @@ def test_noise_follows_from_the_seed() -> None:
 
 
 @pytest.mark.parametrize("published", [True, False])
-def test_dropout_goes_on_if_it_is_asked_for(published: bool, capsys: Any) -> None:
+def test_dropout_at_test(published: bool, capsys: Any) -> None:
     network = UNetGenerator(num_downs=6, base_channels=2)
     for parameter in network.parameters():
         parameter.data.normal_(0, 0.3)
@@ -94,14 +94,14 @@ def test_dropout_goes_on_if_it_is_asked_for(published: bool, capsys: Any) -> Non
         save_reference_weights(network, "G.pth")
         command = ["translate", "G.pth", "in.png"]
     else:
-        model = Pix2Pix((3, 64, 64), num_downs=6, base_channels=2, noise=True)
+        model = Pix2Pix((3, 64, 64), num_downs=6, base_channels=2, dropout_at_test=True)
         model.generator.load_state_dict(network.state_dict())
         own = checkpoint(model)
         command = ["translate", own[0], "in.png", "--model", "lightning_gen.models.Pix2Pix"]
     outputs = []
-    for noise in ("false", "true", "true"):
-        assert main([*command, "--noise", noise, "--force", "true"]) == 0
-        mode = "with dropout on" if noise == "true" else "with dropout off"
+    for dropout in ("false", "true", "true"):
+        assert main([*command, "--dropout_at_test", dropout, "--force", "true"]) == 0
+        mode = "with dropout on" if dropout == "true" else "with dropout off"
         assert f"Translating {mode}." in capsys.readouterr().out
         outputs.append(read_image("translated/in.png"))
     assert np.array_equal(outputs[1], outputs[2])
@@ -120,7 +120,7 @@ def test_pairs_of_any_channels_and_sizes_are_trained_on_and_predicted(capsys: An
     flags += ["--trainer.max_epochs", "1", "--trainer.accelerator", "cpu"]
     assert main(["fit", *flags]) == 0
     told = capsys.readouterr().out
-    assert "Translate pictures:" in told
+    assert "Translate images:" in told
     assert "A to B" in told
     (saved,) = Path("runs").glob("*/*/checkpoints/last.ckpt")
     assert torch.load(saved, weights_only=True)["hyper_parameters"]["target_channels"] == 1
@@ -131,28 +131,28 @@ def test_pairs_of_any_channels_and_sizes_are_trained_on_and_predicted(capsys: An
 
 
 WRONG: dict[str, tuple[list[str], str]] = {
-    "nothing there": (["G.pth", "none"], "there is no file or folder none"),
-    "no pictures": (["G.pth", "empty"], "empty holds no pictures"),
-    "no checkpoint": (["none.pth", "in.png"], "there is no checkpoint none.pth"),
-    "a discriminator": (["D.pth", "in.png"], "holds a discriminator"),
-    "direction": (["G.pth", "in.png", "--direction", "AtoB"], "leave out --direction"),
+    "nothing there": (["G.pth", "none"], "file or folder none does not exist"),
+    "no images": (["G.pth", "empty"], "empty has no images"),
+    "no checkpoint": (["none.pth", "in.png"], "checkpoint not found: none.pth"),
+    "a discriminator": (["D.pth", "in.png"], "contains a discriminator"),
+    "direction": (["G.pth", "in.png", "--direction", "AtoB"], "remove --direction"),
     "tile": (["G.pth", "in.png", "--tile", "8"], "tile must be at least 16"),
     "same name": (["G.pth", "twice"], "would both become translated/a.png"),
     "target alone": (["G.pth", "in.png", "--target", "twice"], "--html true"),
-    "no dropout": (["G.pth", "in.png", "--noise", "true"], "G.pth has no dropout"),
+    "no dropout": (["G.pth", "in.png", "--dropout_at_test", "true"], "G.pth has no dropout"),
     "target no folder": (
         ["G.pth", "in.png", "--target", "in.png", "--html", "true"],
         "--target in.png must be a folder",
     ),
     "no target": (
         ["G.pth", "in.png", "--target", "once", "--html", "true"],
-        "--target once has no picture in",
+        "--target once has no image in",
     ),
     "two targets": (
         ["G.pth", "in.png", "--target", "twice", "--html", "true"],
-        "twice/a.png and twice/a.webp have one name",
+        "twice/a.png and twice/a.webp have the same name",
     ),
-    "device": (["G.pth", "in.png", "--device", "gpu"], "--device gpu cannot be used"),
+    "device": (["G.pth", "in.png", "--device", "gpu"], "--device gpu is not available"),
     "out is a file": (["G.pth", "in.png", "--out", "in.png"], "--out in.png cannot be a folder"),
 }
 
@@ -202,4 +202,4 @@ def test_a_model_that_does_not_translate_is_named(capsys: Any) -> None:
     save("in.png", 3, 16, 16)
     own[2] = "lightning_gen.models.GAN"
     assert main(["translate", own[0], "in.png", *own[1:]]) == 2
-    assert "own.ckpt holds GAN, which translates nothing" in capsys.readouterr().err
+    assert "own.ckpt contains GAN, which does not translate" in capsys.readouterr().err

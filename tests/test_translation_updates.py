@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from lightning_gen.models.base.optimization import OptimizerSettings
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, l1_loss, mse_loss
 from torch.optim import SGD, Adam
 
-from lightning_gen.models.base.optimization import OptimizerSettings
 from lightning_gen.networks import ImagePool
 from tests.conftest import images
 from tests.test_translation import MODELS, SHAPE, Fit, cyclegan, pairs, pix2pix

@@ -1,4 +1,4 @@
-"""W&B without a login or a network: what was logged, and at which step, read back from the file."""
+"""Offline runs of W&B: metrics and images with their steps, read from the file."""
 
 import json
 import struct
@@ -12,11 +12,11 @@ import pytest
 from lightning_gen.cli import main
 from tests.command_line import FIT
 
-PICTURE = "images/samples/filenames"
+IMAGES = "images/samples/filenames"
 
 
 def records(path: Path) -> Iterator[Any]:
-    """The entries of an offline run's file: LevelDB's log format, in blocks of 32 KiB."""
+    """Yield the entries of an offline run's file: LevelDB's log format, in blocks of 32 KiB."""
     from wandb.proto import wandb_internal_pb2
 
     data, at, record = path.read_bytes(), 7, b""
@@ -28,13 +28,13 @@ def records(path: Path) -> Iterator[Any]:
         if at + 7 + size > len(data):  # still being written
             return
         record, at = record + data[at + 7 : at + 7 + size], at + 7 + size
-        if kind in (1, 4):  # the whole of a record, or its last piece
+        if kind in (1, 4):  # a whole record, or its last part
             entry, record = wandb_internal_pb2.Record.FromString(record), b""
             yield entry
 
 
 def complete(path: Path) -> Path:
-    """Waits for the file's last record: W&B's own process may still write after `finish`."""
+    """Wait for the last record, which W&B's process may write after `finish`."""
     deadline = time.monotonic() + 30
     while not any(entry.WhichOneof("record_type") == "exit" for entry in records(path)):
         assert time.monotonic() < deadline, "the file never became complete"
@@ -66,7 +66,7 @@ def offline(in_an_empty_folder: None, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
 
 
-def test_an_offline_run_holds_metrics_pictures_and_settings(offline: None, capsys: Any) -> None:
+def test_an_offline_run_has_metrics_images_and_settings(offline: None, capsys: Any) -> None:
     assert main([*FIT, "--logger", "wandb", "--model.k", "2"]) == 0
     (folder,) = Path("runs/dcgan-mnist").iterdir()
     (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
@@ -75,13 +75,13 @@ def test_an_offline_run_holds_metrics_pictures_and_settings(offline: None, capsy
     logged = rows(path)
     steps = {
         key: [row["trainer/global_step"] for row in logged if key in row]
-        for key in ("train/d/loss", "train/g/loss", "val/d/real_score", PICTURE)
+        for key in ("train/d/loss", "train/g/loss", "val/d/real_score", IMAGES)
     }
     assert steps == {
         "train/d/loss": [0, 1, 2],
         "train/g/loss": [1, 2],  # G moves at every second batch, and its last terms stay
         "val/d/real_score": [2],
-        PICTURE: [3],
+        IMAGES: [3],
     }
     settings = config(path)
     assert settings["latent_dim"] == 4

@@ -1,4 +1,4 @@
-"""How a game between two networks goes: who is ahead, and what usually helps."""
+"""Diagnostics of GAN training, and warnings of common failures."""
 
 from collections import defaultdict, deque
 from math import log
@@ -10,37 +10,42 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from lightning_gen.callbacks.periodic import logs_now
+from lightning_gen.compat import batches_seen
 from lightning_gen.errors import require_at_least
 from lightning_gen.protocols import Discriminates, HasPlayers, Samples, labels_for
 from lightning_gen.sampling import sampling_mode
 from lightning_gen.types import Images, unpack_batch
 
-WINDOW = 5  # observations in a row that make a diagnosis
+PATIENCE = 5  # consecutive observations of a failure before the warning
 DIAGNOSES = {
-    "saturated": "D tells all generated images from real ones, so that G learns little from it: "
-    "hold D back with --model.r1 1, --model.instance_noise 0.1, or a smaller --model.lr_d.",
-    "vanished": "G's gradient has vanished while D is sure of itself: take --model.adversarial "
-    "non_saturating, or wasserstein with --model.gradient_penalty 10.",
-    "collapsed": "generated images are much more alike than real ones: let D see several at once "
-    "with --model.pack 2 or --model.minibatch_std true, or take --model.adversarial relativistic "
-    "with --model.r1 1 and --model.r2 1.",
+    "saturated": "The discriminator is almost always right, so the generator learns little from "
+    "it: weaken D with --model.r1 1, --model.instance_noise 0.1, or a smaller --model.lr_d.",
+    "vanished": "The generator's gradient has vanished and D rejects all its images: use "
+    "--model.adversarial non_saturating, or wasserstein with --model.gradient_penalty 10.",
+    "collapsed": "Generated images are much more alike than real ones (mode collapse): show D "
+    "several images at once with --model.pack 2 or --model.minibatch_std true, or use "
+    "--model.adversarial relativistic with --model.r1 1 and --model.r2 1.",
 }
 
 
 class GANMonitor(Callback):
-    """Measures the game whenever training logs, and says in plain words when it is ill.
+    """Log GAN diagnostics at every logging step, and warn of common failures.
 
-    Logged under `gan/`: D's `accuracy_real` and `accuracy_fake`; `mean_real` and `mean_fake`,
-    D(x) and D(G(z)) as probabilities where the loss makes them such, raw scores elsewhere;
-    `gradient_d` and `gradient_g`, the norms of the players' last gradients; `jensen_shannon`, the
-    estimate (log 4 - loss of D) / 2 in nats where the loss is the original one (Goodfellow et al.,
-    2014, theorem 1), a lower bound up to noise; `diversity`, the mean distance between generated
-    images over that between real ones. D judges in eval mode.
+    Logged under `gan/`:
 
-    Training is bit-equal with and without. Models that play no game are left alone.
+    - `accuracy_real`, `accuracy_fake`: D's accuracies, by the sign of the score.
+    - `mean_real`, `mean_fake`: mean D(x) and D(G(z)); raw scores if they are not logits.
+    - `gradient_d`, `gradient_g`: norms of each player's latest gradient.
+    - `jensen_shannon`: for logits, the estimate (log 4 - loss of D) / 2 in nats, a lower bound up
+      to noise (Goodfellow et al., 2014, theorem 1).
+    - `diversity`: mean distance between generated images over that between real ones.
+
+    D is evaluated in eval mode. Training is bit-equal with and without this callback. Models
+    without a discriminator are ignored.
 
     Args:
-        n: images of the batch, and generated ones, that are looked at; 0 looks at none.
+        n: number of real and of generated images per observation; if 0, log nothing.
 
     Raises:
         ArgumentError: n is negative.
@@ -49,83 +54,84 @@ class GANMonitor(Callback):
     def __init__(self, n: int = 64) -> None:
         require_at_least(0, n=n)
         self.n = n
-        self._begin()
+        self._reset()
 
-    def _begin(self) -> None:
-        self.signs: dict[str, deque[bool]] = defaultdict(lambda: deque(maxlen=WINDOW))
-        self.strongest = 0.0  # gradient of G so far
-        self.told: set[str] = set()
+    def _reset(self) -> None:
+        self.failures: dict[str, deque[bool]] = defaultdict(lambda: deque(maxlen=PATIENCE))
+        self.largest_gradient = 0.0  # of G so far
+        self.warned: set[str] = set()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forget what was seen of another game."""
-        self._begin()
+        """Discard the observations of a previous training."""
+        self._reset()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Look at the game where this batch is one of those that log."""
-        every = trainer.log_every_n_steps  # type: ignore[attr-defined]
-        batches = trainer.fit_loop.total_batch_idx + 1
-        if not (self.n and every and batches % every == 0):
+        """Observe at every logging step."""
+        batches = batches_seen(trainer)
+        if not (self.n and logs_now(trainer, batches)):
             return
         if isinstance(pl_module, HasPlayers) and isinstance(pl_module, Discriminates):
-            facts = self.observe(pl_module, batch, batches)
-            self.diagnose(facts)
-            named = {f"gan/{name}": torch.tensor(value) for name, value in facts.items()}
-            pl_module.reports.update(named)  # logged, and saved, with what the step itself reports
+            metrics = self.observe(pl_module, batch, batches)
+            self.diagnose(metrics)
+            # logged, and saved in checkpoints, with the step's own metrics
+            pl_module.step_metrics.update(
+                {f"gan/{name}": torch.tensor(value) for name, value in metrics.items()}
+            )
 
     def observe(self, model: Any, batch: Any, seed: int) -> dict[str, float]:
-        """What there is to know of the game at this batch."""
-        facts = {
+        """Return the diagnostics at this batch."""
+        metrics = {
             f"gradient_{name}": gradient_norm(player) for name, player in model.players.items()
         }
-        draws = isinstance(model, Samples)
-        if not draws:
-            return facts
+        can_sample = isinstance(model, Samples)  # mypy would narrow `model` to Samples
+        if not can_sample:
+            return metrics
         x, labels = unpack_batch(batch)
         x, c = x[: self.n], labels_for(model, None if labels is None else labels[: self.n])
         with sampling_mode(model, model.device, seed):
             fake = model.sample(len(x), seed, *c)
             real_score, fake_score = (model.score(images, *c).float() for images in (x, fake))
-        facts |= {
+        metrics |= {
             "accuracy_real": (real_score > 0).float().mean().item(),
             "accuracy_fake": (fake_score < 0).float().mean().item(),
-            "diversity": (spread(fake) / spread(x).clamp(min=1e-12)).item(),
+            "diversity": (mean_distance(fake) / mean_distance(x).clamp(min=1e-12)).item(),
         }
         if model.scores_are_logits:
             loss = softplus(-real_score).mean() + softplus(fake_score).mean()
-            facts["jensen_shannon"] = (log(4) - loss.item()) / 2
+            metrics["jensen_shannon"] = (log(4) - loss.item()) / 2
             real_score, fake_score = real_score.sigmoid(), fake_score.sigmoid()
-        return facts | {
+        return metrics | {
             "mean_real": real_score.mean().item(),
             "mean_fake": fake_score.mean().item(),
         }
 
-    def diagnose(self, facts: dict[str, float]) -> None:
-        """Warn once of each disease whose signs have been there for several observations."""
-        if "diversity" not in facts:
+    def diagnose(self, metrics: dict[str, float]) -> None:
+        """Warn once of each failure after several consecutive observations of it."""
+        if "diversity" not in metrics:
             return
-        g = facts.get("gradient_g", 0.0)
-        self.strongest = max(self.strongest, g)
-        sure = facts["accuracy_fake"] > 0.99
-        signs = {
-            "saturated": sure and facts["accuracy_real"] > 0.99,
-            "vanished": sure and g < 1e-3 * self.strongest,
-            "collapsed": facts["diversity"] < 0.3,
+        gradient = metrics.get("gradient_g", 0.0)
+        self.largest_gradient = max(self.largest_gradient, gradient)
+        rejects = metrics["accuracy_fake"] > 0.99
+        observed = {
+            "saturated": rejects and metrics["accuracy_real"] > 0.99,
+            "vanished": rejects and gradient < 1e-3 * self.largest_gradient,
+            "collapsed": metrics["diversity"] < 0.3,
         }
-        for disease, is_there in signs.items():
-            self.signs[disease].append(is_there)
-            if sum(self.signs[disease]) == WINDOW and disease not in self.told:
-                self.told.add(disease)
-                rank_zero_warn(DIAGNOSES[disease])
+        for failure, present in observed.items():
+            self.failures[failure].append(present)
+            if sum(self.failures[failure]) == PATIENCE and failure not in self.warned:
+                self.warned.add(failure)
+                rank_zero_warn(DIAGNOSES[failure])
 
 
 def gradient_norm(network: nn.Module) -> float:
-    """The norm of the gradient that the network's last step has left."""
+    """Return the norm of the network's latest gradient."""
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
     return torch.nn.utils.get_total_norm(gradients).item() if gradients else 0.0
 
 
-def spread(x: Images) -> Tensor:
-    """The mean distance between two images."""
-    return torch.pdist(x.flatten(1).float().cpu()).mean()  # Apple's GPUs have no pdist
+def mean_distance(x: Images) -> Tensor:
+    """Return the mean distance between two of the images."""
+    return torch.pdist(x.flatten(1).float().cpu()).mean()  # MPS lacks pdist

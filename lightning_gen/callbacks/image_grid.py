@@ -1,4 +1,4 @@
-"""Pictures of whatever a model can do."""
+"""Grids of samples, reconstructions and translations."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,6 +11,7 @@ from torch import Tensor
 from torchvision.utils import make_grid, save_image
 
 from lightning_gen.callbacks.periodic import PeriodicCallback, file_name, show
+from lightning_gen.compat import batches_seen
 from lightning_gen.errors import NotReadyError, require_at_least
 from lightning_gen.files import atomic_write
 from lightning_gen.protocols import (
@@ -24,29 +25,30 @@ from lightning_gen.protocols import (
 from lightning_gen.sampling import sampling_mode
 from lightning_gen.types import Images, Labels, to_pixels, to_rgb, unpack_batch
 
-ROWS = 20  # classes up to which a grid shows all of them
+MAX_ROWS = 20  # of classes; with more classes, a grid has n images
 
 
 class ImageGrid(PeriodicCallback):
-    """Draws the same latents, or the same validation images, again and again as training goes on.
+    """Draw grids of the same latents, or of the same validation images, during training.
 
-    Each ability of the model gives a grid: `samples`, a class in each row of a conditional model;
-    `reconstructions`, in rows of originals, of what a denoising model makes of them, and of
-    reconstructions; `translations`, in rows of images, their translations, and the truth or what
-    comes back of them, for each direction. Of images of many channels the first three show. Grids
-    are written as `images/<ability>/step-<batches>.png` in the run's folder, and shown by loggers
-    that have a panel for pictures. Only the first process draws; training is bit-equal with and
-    without.
+    Each capability of the model gives a grid: `samples`, with one class per row for a conditional
+    model; `reconstructions`, in rows of originals, corrupted images (of a denoising model), and
+    reconstructions; `translations`, in rows of images, their translations, and the target or the
+    cycle's reconstruction, for each direction. Only the first three of many channels are shown.
+
+    Grids are written as `images/<name>/step-<batches>.png` in the run's folder and sent to loggers
+    that display images. Only the first process draws. Training is bit-equal with and without this
+    callback.
 
     Args:
-        n: images in a grid.
-        columns: images in a row.
-        every_n_epochs: epochs between grids; 0 draws none at the end of epochs.
-        every_n_batches: batches between grids; 0 draws none within epochs.
-        seed: of the latents.
+        n: number of images in a grid.
+        columns: number of images in a row.
+        every_n_epochs: epochs between grids; if 0, draw at no epoch's end.
+        every_n_batches: batches between grids; if 0, draw only at the end of epochs.
+        seed: seed of the latents.
 
     Raises:
-        ArgumentError: an argument is out of its range.
+        ArgumentError: an argument is out of range.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class ImageGrid(PeriodicCallback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the first validation images for the abilities that need some."""
+        """Keep the first validation images for reconstructions and translations."""
         if not trainer.is_global_zero:
             return
         if isinstance(pl_module, Visualizes):
@@ -88,27 +90,27 @@ class ImageGrid(PeriodicCallback):
             x, labels = unpack_batch(batch)
             self.x = x[: self.n] if self.x is None else torch.cat([self.x, x])[: self.n]
             if labels is not None:
-                seen = [] if self.labels is None else [self.labels]
-                self.labels = torch.cat([*seen, labels])[: self.n]
+                earlier = [] if self.labels is None else [self.labels]
+                self.labels = torch.cat([*earlier, labels])[: self.n]
 
     def draw(self, trainer: Trainer, model: LightningModule) -> None:
-        """Draw now: write a picture for each ability, and hand it to the loggers."""
+        """Write a grid for each capability and send it to the loggers."""
         if not trainer.is_global_zero or self.folder is None:
             return
-        batches = trainer.fit_loop.total_batch_idx + 1
+        batches = batches_seen(trainer)
         with sampling_mode(model, model.device, self.seed):
-            for ability, images, columns in self.grids(model):
+            for name, images, columns in self.grids(model):
                 if images.shape[2:] == (1, 1):
-                    continue  # points, which `DensityPlot` draws
+                    continue  # points, see `DensityPlot`
                 grid = make_grid(to_pixels(to_rgb(images)).cpu(), columns) / 255
-                with atomic_write(self.folder / ability / file_name(batches)) as path:
+                with atomic_write(self.folder / name / file_name(batches)) as path:
                     save_image(grid, path)
-                show(trainer, ability, grid, batches)
+                show(trainer, name, grid, batches)
 
     def grids(self, model: LightningModule) -> Iterator[tuple[str, Images, int]]:
-        """Name, images and columns of the grid of each ability that the model has."""
+        """Yield name, images and columns of each grid."""
         if isinstance(model, Samples):
-            labels = self._rows_of_classes(model)
+            labels = self._labels(model)
             n = self.n if labels is None else len(labels)
             with suppress(NotReadyError):
                 images = model.sample(n, self.seed, *labels_for(model, labels))
@@ -123,27 +125,27 @@ class ImageGrid(PeriodicCallback):
             yield from self._translations(model)
 
     def _translations(self, model: Visualizes) -> Iterator[tuple[str, Images, int]]:
-        """A grid for each direction, of images of the first one's size."""
-        shown = [model.demonstrate(batch) for batch in self.batches]
-        for direction, (first, *_) in shown[0].items():
-            fitting = [
+        """Yield a grid for each direction, of images of the first one's size."""
+        visualized = [model.visualize(batch) for batch in self.batches]
+        for direction, (first, *_) in visualized[0].items():
+            of_one_size = [
                 [to_rgb(x) for x in sets[direction]]
-                for sets in shown
+                for sets in visualized
                 if sets[direction][0].shape[2:] == first.shape[2:]
             ]
-            rows = [torch.cat(x)[: self.n] for x in zip(*fitting, strict=True)]
+            rows = [torch.cat(x)[: self.n] for x in zip(*of_one_size, strict=True)]
             yield f"translations-{direction}", *self._in_rows(*rows)
 
-    def _rows_of_classes(self, model: Samples) -> Labels | None:
-        """Labels that give each row a class; none for models that take none."""
+    def _labels(self, model: Samples) -> Labels | None:
+        """Return labels with one class per row, or None for an unconditional model."""
         classes = classes_of(model)
         if not classes:
             return None
-        rows = classes if classes <= ROWS else -(-self.n // self.columns)
+        rows = classes if classes <= MAX_ROWS else -(-self.n // self.columns)
         return torch.arange(min(rows, classes)).repeat_interleave(self.columns)
 
     def _in_rows(self, *sets: Tensor) -> tuple[Tensor, int]:
-        """A row of each set in turn, and its columns; an incomplete last row is left out."""
+        """Return rows of each set in turn, and their columns, without an incomplete last row."""
         columns = min(self.columns, len(sets[0]))
         rows = len(sets[0]) // columns
         turns = [

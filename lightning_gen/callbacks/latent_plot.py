@@ -1,4 +1,4 @@
-"""Maps of what a model makes of images: codes by class, or a discriminator's features."""
+"""Maps of latent codes, or of a discriminator's features, in two dimensions."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,39 +12,41 @@ from torch import Tensor
 from lightning_gen.callbacks.periodic import PeriodicCallback, file_name, show
 from lightning_gen.callbacks.plots import new_figure, save_figure
 from lightning_gen.callbacks.projection import Array, Method, knn_accuracy, project, trustworthiness
+from lightning_gen.compat import batches_seen
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.protocols import Encodes, Features, Samples, labels_for
 from lightning_gen.sampling import sampling_mode
 from lightning_gen.types import Images, Labels, to_pixels, to_rgb, unpack_batch
 
-FEWEST, MOST = 3, 5000  # images of a map; fewer have no neighbourhoods
-PICTURES = 400  # more pictures than that hide each other
+MIN_IMAGES, MAX_IMAGES = 3, 5000  # of a map; fewer have no neighborhoods
+MAX_THUMBNAILS = 400  # more would hide each other
+BATCH = 256  # images per forward pass
 
 
 class LatentPlot(PeriodicCallback):
-    """Draws a map of the same validation images' codes, coloured by class, as training goes on.
+    """Plot the codes of the same validation images during training, colored by class.
 
-    Codes of two entries are drawn as they are, longer ones through t-SNE or PCA. The title has the
-    map's trustworthiness and the accuracy of 10 nearest neighbours; both are logged. Models that
-    encode nothing but see features in images, as a GAN's discriminator does, get a map of real and
-    generated images: where they lie apart, or where generated ones huddle, something is missing.
+    Two-dimensional codes are plotted as they are, others by t-SNE or PCA. The map's trustworthiness
+    and the accuracy of 10 nearest neighbors are logged and shown in the title. For a model that
+    does not encode but has features, such as a GAN's discriminator, the map shows the features of
+    real and generated images; where the two do not overlap, the generator misses something.
 
-    Maps are written as `images/latents/step-<batches>.png` in the run's folder, and shown by
-    loggers that have a panel for pictures. Only the first process draws, of its share of the
-    images; training is bit-equal with and without.
+    Maps are written as `images/latents/step-<batches>.png` in the run's folder and sent to loggers
+    that display images. Only the first process draws, from its share of the images. Training is
+    bit-equal with and without this callback.
 
     Args:
-        every_n_epochs: epochs between maps; 0 draws none.
-        n: images, as many of each class as there are, 5,000 at most.
+        every_n_epochs: epochs between maps; if 0, draw none.
+        n: number of images, balanced over the classes; at most 5,000.
         method: "tsne" or "pca".
-        perplexity: of t-SNE.
-        pictures: whether small pictures stand in place of points, 400 at most.
-        pixels: whether a map of the raw pixels stands beside it.
-        seed: of t-SNE, and of generated images.
-        n_jobs: threads of t-SNE.
+        perplexity: perplexity of t-SNE.
+        thumbnails: if True, draw up to 400 of the points as small images.
+        pixels: if True, add a map of the raw pixels.
+        seed: seed of t-SNE and of the generated images.
+        n_jobs: number of threads of t-SNE.
 
     Raises:
-        ArgumentError: an argument is out of its range.
+        ArgumentError: an argument is out of range.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class LatentPlot(PeriodicCallback):
         n: int = 2000,
         method: Method = "tsne",
         perplexity: float = 30.0,
-        pictures: bool = False,
+        thumbnails: bool = False,
         pixels: bool = False,
         seed: int = 0,
         n_jobs: int = 1,
@@ -62,19 +64,19 @@ class LatentPlot(PeriodicCallback):
         require_at_least(2, n=n)
         require_at_least(1, perplexity=perplexity)
         require_one_of(get_args(Method), method=method)
-        if n > MOST:
+        if n > MAX_IMAGES:
             raise ArgumentError(
-                "n", f"must be at most {MOST}, but is {n}: t-SNE would take minutes"
+                "n", f"must be at most {MAX_IMAGES}, but is {n}: t-SNE would take minutes"
             )
         self.n, self.method, self.perplexity = n, method, perplexity
-        self.pictures, self.pixels = pictures, pixels
+        self.thumbnails, self.pixels = thumbnails, pixels
         self.seed, self.n_jobs = seed, n_jobs
-        self.batches: list[tuple[Images, Labels | None]] = []
+        self.candidates: tuple[Images, Labels | None] | None = None  # of this validation so far
         self.chosen: tuple[Images, Labels | None] | None = None
-        self.maps: dict[str, Array] = {}  # the last ones, from which the next ones start
+        self.maps: dict[str, Array] = {}  # the latest, from which the next ones start
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Find the run's folder; a new training has other images."""
+        """Find the run's folder; discard the images of a previous training."""
         super().setup(trainer, pl_module, stage)
         if stage == "fit":
             self.chosen, self.maps = None, {}
@@ -88,93 +90,89 @@ class LatentPlot(PeriodicCallback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the validation images, once."""
+        """Choose images in the first validation."""
         if trainer.is_global_zero and self.every_n_epochs and self.chosen is None:
-            if batch_idx == 0:
-                self.batches = []
             x, labels = unpack_batch(batch)
-            self.batches.append((x.cpu(), None if labels is None else labels.cpu()))
+            images = x.cpu(), None if labels is None else labels.cpu()
+            earlier = self.candidates if batch_idx else None
+            self.candidates = _balanced(earlier, images, self.n)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Choose as many of each class as there are."""
-        if self.batches and not trainer.sanity_checking:
-            x = torch.cat([x for x, _ in self.batches])
-            labels = [y for _, y in self.batches if y is not None]
-            self.chosen = _balanced(x, torch.cat(labels) if labels else None, self.n)
-            self.batches = []
+        """Keep the choice for the whole training."""
+        if self.candidates and not trainer.sanity_checking:
+            self.chosen, self.candidates = self.candidates, None
 
     def draw(self, trainer: Trainer, model: LightningModule) -> None:
-        """Draw now: write the map, log its figures, and hand it to the loggers."""
+        """Write the map, log its metrics and send it to the loggers."""
         if not trainer.is_global_zero or self.chosen is None or self.folder is None:
             return
         with sampling_mode(model, model.device, self.seed):
-            scene = self.scene(model, model.device, *self.chosen)
-        if scene is None or len(scene.x) < FEWEST:
+            points = self.points(model, model.device, *self.chosen)
+        if points is None or len(points.x) < MIN_IMAGES:
             return
         titles = []
-        for name, points in scene.spaces.items():
+        for name, space in points.spaces.items():
             self.maps[name] = project(
-                points, self.method, self.maps.get(name), self.perplexity, self.seed, self.n_jobs
+                space, self.method, self.maps.get(name), self.perplexity, self.seed, self.n_jobs
             )
-            trust = trustworthiness(points, self.maps[name])
+            trust = trustworthiness(space, self.maps[name])
             title = f"{name}: trustworthiness {trust:.3f}"
             model.log(f"latents/{name}/trustworthiness", trust, rank_zero_only=True)
-            if scene.labels is not None:
-                accuracy = knn_accuracy(self.maps[name], scene.labels)
+            if points.labels is not None:
+                accuracy = knn_accuracy(self.maps[name], points.labels)
                 title += f", 10-NN accuracy {accuracy:.3f}"
                 model.log(f"latents/{name}/knn_accuracy", accuracy, rank_zero_only=True)
             titles.append(title)
-        batches = trainer.fit_loop.total_batch_idx + 1
-        picture = self.picture(scene, titles, self.folder / "latents" / file_name(batches))
-        show(trainer, "latents", picture, batches)
+        batches = batches_seen(trainer)
+        image = self.plot(points, titles, self.folder / "latents" / file_name(batches))
+        show(trainer, "latents", image, batches)
 
-    def scene(
+    def points(
         self, model: Any, device: torch.device, x: Images, labels: Labels | None
-    ) -> "Scene | None":
-        """What there is to draw of this model; nothing, if it neither encodes nor sees features."""
+    ) -> "Points | None":
+        """Return the points to plot, or None if the model has neither codes nor features."""
         if isinstance(model, Encodes):
-            c = labels_for(model, labels)
-            spaces = {"codes": _array(model.encode(x.to(device), *(y.to(device) for y in c)))}
+            batches = _in_batches(model, device, x, labels)
+            spaces = {"codes": _array(torch.cat([model.encode(part, *c) for part, c in batches]))}
             names = [] if labels is None else [str(int(label)) for label in labels.unique()]
         elif isinstance(model, Features) and isinstance(model, Samples):
-            real = x[: self.n // 2].to(device)
-            c = labels_for(model, None if labels is None else labels[: len(real)].to(device))
-            sides = real, model.sample(len(real), self.seed, *c)
-            seen = [model.features(side, *c) for side in sides]
-            spaces = {"features": _array(torch.cat(seen))}
-            # a packed discriminator sees several images at once: the first stands for them
-            x = torch.cat(
-                [s[:: len(s) // len(f)][: len(f)] for s, f in zip(sides, seen, strict=True)]
-            ).cpu()
-            labels = torch.arange(2).repeat_interleave(len(seen[0]))
+            half = self.n // 2
+            real = _in_batches(model, device, x[:half], None if labels is None else labels[:half])
+            fake = [
+                (model.sample(len(part), self.seed + i, *c), c) for i, (part, c) in enumerate(real)
+            ]
+            seen = [_features(model, part, c) for part, c in real + fake]
+            x = torch.cat([images.cpu() for images, _ in seen])
+            spaces = {"features": _array(torch.cat([features for _, features in seen]))}
+            labels = torch.arange(2).repeat_interleave(len(x) // 2)
             names = ["real", "generated"]
         else:
             return None
         if self.pixels:
             spaces["pixels"] = _array(x)
-        return Scene(x, spaces, None if labels is None else labels.numpy(), names)
+        return Points(x, spaces, None if labels is None else labels.numpy(), names)
 
-    def picture(self, scene: "Scene", titles: list[str], path: Path) -> Tensor:
-        """Write the panels side by side; the same as a tensor (3, h, w) in [0, 1]."""
+    def plot(self, points: "Points", titles: list[str], path: Path) -> Tensor:
+        """Write one panel per space and return the image (3, h, w) in [0, 1]."""
         figure = new_figure(6 * len(titles), 6)
         panels = figure.subplots(1, len(titles), squeeze=False)[0]
-        for axes, title, name in zip(panels, titles, scene.spaces, strict=True):
+        for axes, title, name in zip(panels, titles, points.spaces, strict=True):
             axes.set(title=title, xticks=[], yticks=[])
-            _scatter(axes, self.maps[name], scene.labels, scene.names)
-            if self.pictures:
-                _place(axes, self.maps[name][:PICTURES], scene.x[:PICTURES])
+            _scatter(axes, self.maps[name], points.labels, points.names)
+            if self.thumbnails:
+                _add_thumbnails(axes, self.maps[name][:MAX_THUMBNAILS], points.x[:MAX_THUMBNAILS])
         return save_figure(figure, path)
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What a map shows.
+class Points:
+    """Images as points in one or several spaces.
 
     Attributes:
         x: images (n, c, h, w).
-        spaces: points (n, d) of the images, a panel each.
-        labels: (n,), or None.
-        names: of the labels, in their order.
+        spaces: points (n, d) by the name of the space.
+        labels: labels (n,), or None.
+        names: names of the labels in ascending order.
     """
 
     x: Images
@@ -188,30 +186,60 @@ def _scatter(axes: Any, points: Array, labels: Array | None, names: list[str]) -
         axes.scatter(*points.T, s=3)
         return
     for color, (label, name) in enumerate(zip(np.unique(labels), names, strict=True)):
-        chosen = points[labels == label]
-        axes.scatter(*chosen.T, s=3, color=f"C{color % 10}", label=name)
+        members = points[labels == label]
+        axes.scatter(*members.T, s=3, color=f"C{color % 10}", label=name)
     axes.legend(markerscale=4, loc="best", fontsize="small")
 
 
-def _place(axes: Any, points: Array, x: Images) -> None:
+def _add_thumbnails(axes: Any, points: Array, x: Images) -> None:
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
     shown = x if x.shape[1] == 1 else to_rgb(x)
-    for place, image in zip(points, to_pixels(shown).permute(0, 2, 3, 1).numpy(), strict=True):
-        marker = OffsetImage(image.squeeze(), zoom=14 / image.shape[0], cmap="gray_r")
-        axes.add_artist(AnnotationBbox(marker, place, frameon=False))
+    for point, image in zip(points, to_pixels(shown).permute(0, 2, 3, 1).numpy(), strict=True):
+        thumbnail = OffsetImage(image.squeeze(), zoom=14 / image.shape[0], cmap="gray_r")
+        axes.add_artist(AnnotationBbox(thumbnail, point, frameon=False))
 
 
-def _balanced(x: Tensor, labels: Tensor | None, n: int) -> tuple[Tensor, Tensor | None]:
-    """The first n images, in turn of one class and the next."""
-    if labels is None:
-        return x[:n], None
-    rank = torch.zeros(len(labels), dtype=torch.long)  # the how-manieth of its class
-    for label in labels.unique():
+def _balanced(
+    earlier: tuple[Tensor, Tensor | None] | None, new: tuple[Tensor, Tensor | None], n: int
+) -> tuple[Tensor, Tensor | None]:
+    """Choose n images of an earlier choice and a new batch, in turn of one class and the next.
+
+    Batch after batch, the result is that for all batches at once: the earlier choice has the first
+    images of each class in their order.
+    """
+    x, labels = new
+    if earlier is not None and labels is not None and earlier[1] is not None:
+        labels = torch.cat([earlier[1], labels])
+    size = len(x) + (0 if earlier is None else len(earlier[0]))
+    rank = torch.arange(size)  # within the class
+    for label in [] if labels is None else labels.unique():
         members = labels == label
         rank[members] = torch.arange(int(members.sum()))
-    order = torch.argsort(rank, stable=True)[:n]
-    return x[order], labels[order]
+    order = rank.argsort(stable=True)[:n]
+    if earlier is None:
+        return x[order], None if labels is None else labels[order]
+    if int(order.max()) < len(earlier[0]):
+        return earlier
+    return torch.cat([earlier[0], x])[order], None if labels is None else labels[order]
+
+
+def _in_batches(
+    model: object, device: torch.device, x: Images, labels: Labels | None
+) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
+    """Split images, and the labels of a conditional model, into batches of nearly equal size."""
+    batches = -(-len(x) // BATCH)  # equal, so that the last one is not too small for `pack`
+    c = [y.chunk(batches) for y in labels_for(model, labels)]
+    return [
+        (part.to(device), tuple(y[i].to(device) for y in c))
+        for i, part in enumerate(x.chunk(batches))
+    ]
+
+
+def _features(model: Features, x: Tensor, c: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    """Return features, and the image of each; a pack of images is shown by its first."""
+    features = model.features(x, *c)
+    return x[:: len(x) // len(features)][: len(features)], features
 
 
 def _array(x: Tensor) -> Array:

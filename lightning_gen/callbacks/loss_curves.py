@@ -1,4 +1,4 @@
-"""The course of a training as one picture."""
+"""Plot of all training metrics."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -6,17 +6,19 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
-from lightning_gen.files import atomic_write
+from lightning_gen.callbacks.periodic import logs_now
+from lightning_gen.callbacks.plots import new_figure, save_figure
+from lightning_gen.compat import batches_seen
 
 Curve = list[tuple[int, float]]  # (batches seen, value)
-LENGTH = 2000  # points of a curve, after which every other one is dropped
+MAX_POINTS = 2000  # per curve; beyond that, every other point is dropped
 
 
 class LossCurves(Callback):
-    """Collects what is logged under `train/` and draws it as `losses.png` in the run's folder.
+    """Plot the metrics logged under `train/` as `losses.png` in the run's folder.
 
-    Whatever the logger, or without one. The curves are part of the checkpoint, so that a resumed
-    run draws the whole course. Drawn at the end, also after an error or an interrupt.
+    The plot is written at the end of the training, also after an error or an interrupt, with any
+    logger or none. The curves are saved in checkpoints, so a resumed run plots the whole training.
     """
 
     def __init__(self) -> None:
@@ -25,8 +27,8 @@ class LossCurves(Callback):
         self.path: Path | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Find the run's folder, in every process, because Lightning's answer is a broadcast."""
-        if stage == "fit":  # a resumed one gets its curves back after this
+        """Find the run's folder; in every process, because `log_dir` is a broadcast."""
+        if stage == "fit":  # the curves of a resumed run are restored later
             self.curves.clear()
             self.strides.clear()
         self.path = Path(trainer.log_dir or trainer.default_root_dir) / "losses.png"
@@ -34,49 +36,47 @@ class LossCurves(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Collect what the batch before this one has logged."""
-        self.collect(trainer, trainer.fit_loop.total_batch_idx)
+        """Collect the metrics of the previous batch."""
+        self.collect(trainer, batches_seen(trainer) - 1)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Collect what the epoch's last batch has logged."""
-        self.collect(trainer, trainer.fit_loop.total_batch_idx + 1)
+        """Collect the metrics of the epoch's last batch."""
+        self.collect(trainer, batches_seen(trainer))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw."""
+        """Plot."""
         self.draw(trainer)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Draw what there is."""
+        """Plot the curves so far."""
         self.draw(trainer)
 
     def collect(self, trainer: Trainer, batches: int) -> None:
-        """Append the current values where this batch was one of those that log."""
-        every = trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if not (trainer.is_global_zero and every and batches and batches % every == 0):
+        """Append the current values if they were logged after this number of batches."""
+        if not (trainer.is_global_zero and logs_now(trainer, batches)):
             return
+        index = batches // trainer.log_every_n_steps  # type: ignore[attr-defined]
         for name, value in trainer.callback_metrics.items():
             if not name.startswith("train/"):
                 continue
-            curve, stride = self.curves[name], self.strides[name]
-            if batches // every % stride == 0 and (not curve or curve[-1][0] < batches):
+            curve = self.curves[name]
+            if index % self.strides[name] == 0 and (not curve or curve[-1][0] < batches):
                 curve.append((batches, value.item()))
-                if len(curve) > LENGTH:
-                    del curve[::2]  # what is left are the multiples of twice the stride
+                if len(curve) > MAX_POINTS:
+                    del curve[::2]  # the multiples of twice the stride are left
                     self.strides[name] *= 2
 
     def draw(self, trainer: Trainer) -> None:
-        """Write the picture: losses on top, then a panel for each kind of term or score."""
+        """Write the plot: losses on top, then one panel per kind of term or score."""
         curves = {
             name.removeprefix("train/"): curve for name, curve in self.curves.items() if curve
         }
         if not (trainer.is_global_zero and self.path and curves):
             return
-        from matplotlib.figure import Figure  # a second that is not spent at start-up
-
         panels = _panels(curves)
-        figure = Figure(figsize=(8, 2.6 * len(panels)), layout="constrained")
+        figure = new_figure(8, 2.6 * len(panels))
         for axes, (kind, names) in zip(
             figure.subplots(len(panels), squeeze=False)[:, 0], panels.items(), strict=True
         ):
@@ -86,21 +86,20 @@ class LossCurves(Callback):
             axes.grid(alpha=0.3)
             axes.legend(loc="upper right")
         axes.set(xlabel="batches")
-        with atomic_write(self.path) as path:
-            figure.savefig(path, dpi=100)
+        save_figure(figure, self.path)
 
     def state_dict(self) -> dict[str, Any]:
-        """The curves so far."""
+        """Return the curves so far."""
         return {"curves": dict(self.curves), "strides": dict(self.strides)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with saved curves."""
+        """Continue saved curves."""
         self.curves.update(state_dict["curves"])
         self.strides.update(state_dict["strides"])
 
 
 def _panels(curves: dict[str, Curve]) -> dict[str, list[str]]:
-    """Names by their last word, losses first; a term that is the whole loss is not drawn twice."""
+    """Group names by their last word, losses first; skip a term that equals the whole loss."""
     panels: dict[str, list[str]] = {"loss": []}
     for name, curve in curves.items():
         player, _, term = name.rpartition("/")

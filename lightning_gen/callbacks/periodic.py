@@ -1,4 +1,4 @@
-"""When a callback draws, where its pictures lie, and which loggers show them."""
+"""Base class of the callbacks that draw, and helpers for their files and loggers."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -8,15 +8,16 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
+from lightning_gen.compat import batches_seen
 from lightning_gen.errors import require_at_least
 
 
 class PeriodicCallback(Callback, ABC):
-    """Draws at the end of every n epochs, and after every n batches.
+    """Draw at the end of every n epochs, and after every n batches.
 
     Args:
-        every_n_epochs: epochs between pictures; 0 draws none at the end of epochs.
-        every_n_batches: batches between pictures; 0 draws none within epochs.
+        every_n_epochs: epochs between drawings; if 0, draw at no epoch's end.
+        every_n_batches: batches between drawings; if 0, draw only at the end of epochs.
 
     Raises:
         ArgumentError: an argument is negative.
@@ -28,15 +29,14 @@ class PeriodicCallback(Callback, ABC):
         self.folder: Path | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Find the run's folder, in every process, because Lightning's answer is a broadcast."""
+        """Find the run's folder; in every process, because `log_dir` is a broadcast."""
         self.folder = Path(trainer.log_dir or trainer.default_root_dir) / "images"
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Draw every n batches."""
-        batches = trainer.fit_loop.total_batch_idx + 1
-        if self.every_n_batches and batches % self.every_n_batches == 0:
+        if self.every_n_batches and batches_seen(trainer) % self.every_n_batches == 0:
             self.draw(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -46,26 +46,32 @@ class PeriodicCallback(Callback, ABC):
 
     @abstractmethod
     def draw(self, trainer: Trainer, model: LightningModule) -> None:
-        """Draw now: write pictures into the run's folder, and hand them to the loggers."""
+        """Write images into the run's folder and send them to the loggers."""
+
+
+def logs_now(trainer: Trainer, batches: int) -> bool:
+    """Return True if metrics are logged after this number of batches."""
+    every = trainer.log_every_n_steps  # type: ignore[attr-defined]
+    return bool(every and batches and batches % every == 0)
 
 
 def file_name(batches: int) -> str:
-    """The name of a picture; names sort as their batches do."""
+    """Return an image's file name; names sort by their number of batches."""
     return f"step-{batches:08}.png"
 
 
 @runtime_checkable
 class LogsImages(Protocol):
-    """A logger with a panel for pictures, such as W&B's."""
+    """A logger that displays images, such as `WandbLogger`."""
 
     def log_image(self, key: str, images: list[Any], step: int | None = None) -> None:
-        """Show pictures under a name, at a step."""
+        """Log images under a key, at a step."""
 
 
-def show(trainer: Trainer, name: str, picture: Tensor, batches: int) -> None:
-    """Hand a picture (c, h, w) in [0, 1] to the loggers that have a panel for pictures."""
+def show(trainer: Trainer, name: str, image: Tensor, batches: int) -> None:
+    """Send an image (c, h, w) in [0, 1] to the loggers that display images."""
     for logger in trainer.loggers:
         if isinstance(logger, LogsImages):
-            logger.log_image(f"images/{name}", [picture], step=batches)
+            logger.log_image(f"images/{name}", [image], step=batches)
         elif isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_image(f"images/{name}", picture, batches)
+            logger.experiment.add_image(f"images/{name}", image, batches)

@@ -1,4 +1,4 @@
-"""Figures of matplotlib as files and as tensors, without a display."""
+"""matplotlib figures as files and as tensors, without a display."""
 
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ from lightning_gen.files import atomic_write
 
 
 def new_figure(width: float, height: float) -> Any:
-    """An empty figure, in hundreds of pixels."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure  # a second that is not spent at start-up
+    """Return an empty figure; width and height are in hundreds of pixels."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
+    from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
@@ -21,7 +21,7 @@ def new_figure(width: float, height: float) -> Any:
 
 
 def save_figure(figure: Any, path: Path) -> Tensor:
-    """Write a figure; the same as a tensor (3, h, w) in [0, 1]."""
+    """Write a figure to a file and return it as a tensor (3, h, w) in [0, 1]."""
     with atomic_write(path) as part:
         figure.savefig(part)
     pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()

@@ -1,4 +1,4 @@
-"""The command line: `python train.py`, and `lightning-gen` where the package is installed."""
+"""Command line: `python train.py`, or `lightning-gen` if the package is installed."""
 
 from lightning_gen.cli.main import main
 

@@ -1,4 +1,4 @@
-"""Pictures side by side on a page that needs nothing but itself."""
+"""HTML page that shows images side by side and contains them."""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from lightning_gen.files import atomic_write
 from lightning_gen.images.reading import read_image
 from lightning_gen.types import to_images, to_pixels
 
-LARGEST, SMALLEST = 512, 128  # pixels a side on the page: larger ones are reduced, smaller enlarged
+LARGEST, SMALLEST = 512, 128  # sides of images on the page, in pixels
 COLUMNS = ("Input", "Output", "Target")
 HEAD = """\
 <!doctype html>
@@ -42,13 +42,13 @@ HEAD = """\
 
 
 def write_gallery(path: Path, title: str, rows: Mapping[str, Sequence[Path]]) -> list[str]:
-    """Write a page with a row for each name: input, output and, if there are any, target.
+    """Write a page with a row for each name: input, output and, if given, target.
 
-    The pictures are within the page, reduced to 512 pixels a side and 8 bits; of more channels than
-    three, the first three are shown; of two, the first.
+    The page contains the images, reduced to 512 pixels a side and 8 bits. It shows the first three
+    of more channels than three, and the first one of two.
 
     Returns:
-        What is wrong with those that cannot be read, and are not shown.
+        Errors of the images that cannot be read and are not shown.
     """
     unread: list[str] = []
     n = max(map(len, rows.values()), default=2)
@@ -58,14 +58,14 @@ def write_gallery(path: Path, title: str, rows: Mapping[str, Sequence[Path]]) ->
         part.open("w", encoding="utf-8", errors="backslashreplace") as file,
     ):
         file.write(HEAD.format(title=escape(title), heads=heads))
-        for name, pictures in rows.items():
-            cells = "".join(f"<td>{_figure(picture, unread)}</td>" for picture in pictures)
+        for name, images in rows.items():
+            cells = "".join(f"<td>{_img(image, unread)}</td>" for image in images)
             file.write(f'<tr><th colspan="{n}">{escape(name)}</th></tr>\n<tr>{cells}</tr>\n')
         file.write("</tbody>\n</table>\n</html>\n")
     return unread
 
 
-def _figure(path: Path, unread: list[str]) -> str:
+def _img(path: Path, unread: list[str]) -> str:
     try:
         pixels = torch.tensor(read_image(path))
     except DataError as error:

@@ -1,22 +1,23 @@
-"""What the user is told: parsers' reports in one line, and nothing that calls for no action."""
+"""Errors of the command line in few words, and warnings that are not shown."""
 
 import logging
 import re
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
-from inspect import signature
 from pathlib import Path
-from traceback import walk_tb
+from typing import Any
 
 import jsonargparse
+from lightning import LightningDataModule, LightningModule
 
 from lightning_gen import registry
-from lightning_gen.errors import ArgumentError, UserError
+from lightning_gen.cli.names import KINDS, given
+from lightning_gen.cli.private import Parser, shorten
+from lightning_gen.errors import UserError
 
-NOISE = [  # of Lightning and its parts; nothing a user of train.py could do about
+WARNINGS = [  # of Lightning and its parts, without an action for a user of train.py
     "Experiment logs directory",
     "Checkpoint directory",
     r".*isinstance\(treespec, LeafSpec\)",
@@ -24,112 +25,154 @@ NOISE = [  # of Lightning and its parts; nothing a user of train.py could do abo
     ".*is smaller than the logging interval",
     ".*Using ModelCheckpoint with manual optimization",
     ".*no pre-optimization state",
-    "The dirpath has changed",  # to that of a test beside its training
-    ".*self.log\\('latents/",  # figures that the first process alone has
+    "The dirpath has changed",  # to that of a test after its training
+    ".*self.log\\('latents/",  # metrics that only the first process has
 ]
+RENAMED = {  # flags of version 0.1
+    "model.width": "model.base_channels",
+    "model.widths": "model.hidden_dims",
+    "model.generator_widths": "model.generator_hidden_dims",
+    "model.discriminator_widths": "model.discriminator_hidden_dims",
+    "model.hidden": "model.hidden_dim",
+    "model.body": "model.architecture",
+    "model.embedding": "model.embedding_dim",
+    "model.mixture": "model.mixture_components",
+    "model.levels": "model.num_downs",
+    "model.layers": "model.num_layers",
+    "model.blocks": "model.num_blocks",
+    "model.l1": "model.lambda_l1",
+    "model.cycle": "model.lambda_cycle",
+    "model.identity": "model.lambda_identity",
+    "model.noise": "model.dropout_at_test",
+    "model.pool": "model.pool_size",
+    "model.pairs": "model.paired_validation",
+    "model.accumulate": "model.micro_batch_size",
+    "data.memory": "data.cache_mib",
+    "data.skip_unreadable": "data.on_error",
+    "data.crop": "data.preprocess",
+    "latents.pictures": "latents.thumbnails",
+    "health.n": "gan_monitor.n",
+    "noise": "dropout_at_test",
+}
+BUILT_IN = {"config", "c", "help", "print_config", "seed"}
 
 
-def hush() -> None:
-    """Leave out advertisements, and warnings that the user cannot act on."""
-    for message in NOISE:
+def silence_warnings() -> None:
+    """Hide advertisements, and warnings without an action for the user."""
+    for message in WARNINGS:
         warnings.filterwarnings("ignore", message=message)
-    for package in ("lightning.pytorch", "lightning.fabric"):
-        log = logging.getLogger(f"{package}.utilities.rank_zero")
+    for module in (
+        "fabric.utilities.rank_zero",
+        "pytorch.utilities.rank_zero",
+        "pytorch.trainer.connectors.checkpoint_connector",
+    ):
+        log = logging.getLogger(f"lightning.{module}")
         log.addFilter(lambda record: not re.match("💡|TPU|HPU|`weights_only`", record.getMessage()))
 
 
-def flagged(report: str, flags: Collection[str] = ()) -> str:
-    """The flag and the reason, out of a report that nests them in types and subtypes.
+def command_parser(command: Callable[..., None], **kwargs: Any) -> jsonargparse.ArgumentParser:
+    """Return the parser of a command whose first argument is a checkpoint; see `parse`."""
+    name = command.__name__
+    parser = Parser(
+        prog=f"train.py {name}", description="", exit_on_error=False, allow_abbrev=False, **kwargs
+    )
+    parser.add_argument("checkpoint", type=str, help="file that training wrote")
+    return parser
+
+
+def parse(
+    parser: jsonargparse.ArgumentParser, args: list[str], required: Sequence[str] = ()
+) -> jsonargparse.Namespace:
+    """Parse a command line.
 
     Args:
-        report: the parser's.
-        flags: those that the command has, to offer the nearest one in a mistyped one's place.
+        parser: parser of the command.
+        args: the command line, without the command.
+        required: which of `model` and `data` must be given.
+
+    Raises:
+        UserError: the command line is wrong.
     """
-    flag = "--" + ".".join(re.findall(r'[Kk]ey "([\w.]+)"', report))
-    if match := re.search(r"class_path(?s:.*)arguments are required: (\w+)", report):
-        return f"{flag}.{match[1]} is missing"
-    if match := re.search(r"arguments are required: (?:\w+\.)?(\w+)", report):
-        kind = {"model": "models", "data": "datamodules"}.get(match[1])
-        choices = f": {', '.join(registry.entries(kind))}" if kind else ""
-        recipe = "Or take a recipe of `train.py list`, as --config quickstart"
-        return f"--{match[1]} is missing{choices}.\n{recipe}"
-    if option := re.search(r"class_path '([\w.]+)':\s+Option '([\w.]+)' is not accepted", report):
-        module, _, name = option[1].rpartition(".")
-        near = get_close_matches(option[2], arguments(getattr(import_module(module), name)))
-        hint = f"the nearest: {', '.join(f'{flag}.{word}' for word in near)}; " if near else ""
-        return f"{flag}.{option[2]} is no argument of {name}; {hint}{flag}.help {name} lists all"
-    if unknown := re.search(r"unrecognized arguments: (\S+)", report):
-        near = nearest(unknown[1], flags)
-        hint = f"the nearest: {', '.join(near)}; " if near else ""
-        return f"{unknown[1]} is not known; {hint}--help after the command lists all flags"
-    if reason := re.search(r"Expected an? (?!<class 'NoneType'>)(.*)", report):
-        expected = re.sub(r"<class '(\w+)'>|typing\.", r"\1", reason[1])
-        return f"{flag} must be of type {expected.replace('. Got value:', ', but is')}"
-    return report
-
-
-def arguments(cls: type) -> set[str]:
-    """Of its constructor, which passes some on to those of its base classes."""
-    return {name for base in cls.__mro__ for name in signature(base.__init__).parameters}  # type: ignore[misc]
-
-
-def nearest(flag: str, flags: Collection[str]) -> list[str]:
-    """The flags of the same last word, `--model.lr` for `--lr`, or else those that look alike."""
-    word = flag.lstrip("-").rpartition(".")[2]
-    alike = [known for known in flags if known.lstrip("-").rpartition(".")[2] == word]
-    return alike or get_close_matches(flag, flags)
-
-
-@contextmanager
-def parsing(flags: Callable[[], Collection[str]]) -> Iterator[None]:
-    """Turn a parser's report into one line, see `flagged`; only then are the flags asked for."""
     try:
-        yield
+        return parser.parse_args(args)
     except jsonargparse.ArgumentError as error:
-        raise UserError(flagged(str(error), flags())) from error
+        raise UserError(format_error(parser, given(args), required, str(error))) from error
 
 
-def flags_of(command: Callable[..., None]) -> list[str]:
-    """A flag for each parameter."""
-    return [f"--{name}" for name in signature(command).parameters]
+def format_error(
+    parser: jsonargparse.ArgumentParser,
+    found: Mapping[str, Any],
+    required: Sequence[str],
+    report: str,
+) -> str:
+    """Return what is wrong with a command line: an unknown, missing or invalid flag.
+
+    Args:
+        parser: parser of the command.
+        found: value of each flag, see `given`.
+        required: see `parse`.
+        report: message of the parser.
+    """
+    classes = {group: cls for group in KINDS if (cls := _class(found.get(group), group))}
+    known = {key for key in vars(parser.get_defaults().as_flat()) if _group(key) not in KINDS}
+    known |= {f"{group}.{name}" for group, cls in classes.items() for name in arguments(cls)}
+    groups = {*map(_group, known), *KINDS, *BUILT_IN}
+    for key in found:
+        uncertain = key.endswith(".help") or (_group(key) in KINDS and _group(key) not in classes)
+        nested = any(key.startswith(f"{flag}.") for flag in known)
+        if not (key in groups | known or uncertain or nested):
+            return _unknown(key, known, classes.get(_group(key)))
+    for group in required:
+        if group not in found:
+            choices = ", ".join(registry.entries(KINDS[group]))
+            recipe = ".\nOr use a recipe of `train.py list`, such as --config quickstart"
+            recipe = recipe if "trainer" in groups else ""
+            return f"--{group} is missing; choose one of {choices}{recipe}"
+    return shorten(report, found)
+
+
+def _group(key: str) -> str:
+    return key.partition(".")[0]
+
+
+def _unknown(key: str, known: set[str], cls: type | None) -> str:
+    if RENAMED.get(key) in known:
+        return f"--{key} is now --{RENAMED[key]}"
+    group, _, word = key.rpartition(".")
+    near = [flag for flag in sorted(known) if flag.rpartition(".")[2] == word]
+    if not near:
+        words = [flag.rpartition(".")[2] for flag in sorted(known) if flag.startswith(f"{group}.")]
+        near = [f"{group}.{match}" for match in get_close_matches(word, words)]
+        near = near if words else get_close_matches(key, sorted(known))
+    hint = f"; nearest: {', '.join(f'--{flag}' for flag in near)}" if near else ""
+    if cls:
+        name = cls.__name__
+        return f"--{key} is not an argument of {name}{hint}; --{group}.help {name} lists all"
+    return f"--{key} is not a flag of this command{hint}; --help lists all"
+
+
+def _class(name: Any, group: str) -> type | None:
+    """Return the class of this name, if it can be imported."""
+    module, _, name = str(name).rpartition(".")
+    try:
+        cls = getattr(import_module(module or f"lightning_gen.{KINDS[group]}"), name)
+    except (ImportError, AttributeError, ValueError):
+        return None
+    base = {"model": LightningModule, "data": LightningDataModule}[group]
+    return cls if isinstance(cls, type) and issubclass(cls, base) else None
+
+
+def arguments(cls: type) -> list[str]:
+    """Return the names of the arguments of a class, with those it passes to its base classes."""
+    return jsonargparse.ArgumentParser().add_class_arguments(cls, fail_untyped=False)
 
 
 def refuse_existing(paths: Iterable[Path], force: bool) -> None:
-    """Refuse to replace files, unless that is asked for.
+    """Refuse to replace files without `force`.
 
     Raises:
         UserError: naming the first file that exists.
     """
     for path in paths:
         if path.exists() and not force:
-            raise UserError(f"{path} exists: choose another --out, or --force true to replace it")
-
-
-@contextmanager
-def error_context(groups: Mapping[str, type]) -> Iterator[None]:
-    """Find our own error behind the ones wrapped around it, and the flag it is about.
-
-    Args:
-        groups: of flags, each with the class whose arguments they are.
-    """
-    try:
-        yield
-    except Exception as error:
-        cause: BaseException | None = error
-        while cause and not isinstance(cause, UserError):
-            cause = cause.__cause__ or cause.__context__
-        if cause is None:
-            raise
-        group = _raised_by(cause, groups) if isinstance(cause, ArgumentError) else None
-        if group is None:
-            raise cause from error
-        raise UserError(f"--{group}.{cause}") from error
-
-
-def _raised_by(error: Exception, groups: Mapping[str, type]) -> str | None:
-    """The group of the innermost object at work when the error came up."""
-    found = None
-    for frame, _ in walk_tb(error.__traceback__):
-        worker = frame.f_locals.get("self")
-        found = next((group for group, cls in groups.items() if isinstance(worker, cls)), found)
-    return found
+            raise UserError(f"{path} exists: choose another --out, or replace it by --force true")

@@ -1,71 +1,105 @@
-"""Names on the command line: looked up, and corrected, before anything heavy is imported."""
+"""Names and flags of a command line, read before anything slow is imported."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from lightning_gen import registry
-from lightning_gen.errors import UserError
+from lightning_gen.errors import ArgumentError, UserError
 
 KINDS = {"model": "models", "data": "datamodules"}
 NOUNS = {"models": "model", "datamodules": "data module", "recipes": "recipe"}
+CONFIG = ("--config", "-c")
 
 
 def resolve(args: list[str]) -> list[str]:
-    """Put recipes' files in place of their names, and refuse names that nothing answers to.
+    """Replace names of recipes by their files, and reject unknown names.
 
     Raises:
-        UserError: a model, data module or recipe is unknown; the text has the nearest names.
+        UserError: a model, data module or recipe is unknown; the text gives the nearest names.
     """
     resolved = list(args)
-    for place, flag, value in _flags(args):
-        if flag in ("--config", "-c"):
+    for i, flag, value in _flags(args):
+        if flag in CONFIG:
             path = _config(value)
-            joined = args[place].startswith(f"{flag}=")
-            resolved[place if joined else place + 1] = f"{flag}={path}" if joined else str(path)
-        elif flag in ("--model", "--data"):
-            _check(value, KINDS[flag.removeprefix("--")])
+            joined = args[i].startswith(f"{flag}=")
+            resolved[i if joined else i + 1] = f"{flag}={path}" if joined else str(path)
+    found = given(resolved)
+    for group, kind in KINDS.items():
+        for key in (group, f"{group}.help"):
+            if isinstance(found.get(key), str):
+                _check(found[key], kind)
     return resolved
 
 
-def gives(args: list[str], key: str) -> bool:
-    """Whether a flag or a configuration file gives a value to `model.<argument>` or the like."""
-    group, argument = key.split(".")
+def given(args: list[str]) -> dict[str, Any]:
+    """Return the value of each flag, in `args` or in a configuration file, by its name.
+
+    Names are `model` and `data`, with the name of a class, `model.lr`, `trainer.max_epochs` etc.
+    """
+    found: dict[str, Any] = {}
     for _, flag, value in _flags(args):
-        if flag == f"--{key}":
-            return True
-        if flag in ("--config", "-c"):
-            entry = _read(Path(value)).get(group)
-            if isinstance(entry, dict) and argument in (entry.get("init_args") or {}):
-                return True
-    return False
+        if flag in CONFIG:
+            for group, entry in _read(Path(value)).items():
+                found |= _flat(group, entry)
+        else:
+            found[flag.lstrip("-").replace(".init_args.", ".").rstrip("+")] = value
+    return found
+
+
+@contextmanager
+def flags_named(args: list[str]) -> Iterator[None]:
+    """Raise the error of this package that other errors wrap, with the flags of its argument."""
+    found = given(args)
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause and not isinstance(cause, UserError):
+            cause = cause.__cause__ or cause.__context__
+        if cause is None:
+            raise
+        name = cause.argument if isinstance(cause, ArgumentError) else ""
+        flags = [key for key in found if key.rpartition(".")[2] == name]
+        if len(flags) > 1:  # of several groups
+            flags = [key for key in flags if str(found[key]) in str(cause)]
+        if not flags:
+            raise cause from error
+        named = " or ".join(f"--{key}" for key in flags)
+        raise UserError(named + str(cause).removeprefix(name)) from error
+
+
+def _flat(group: str, entry: Any) -> dict[str, Any]:
+    if not isinstance(entry, dict):
+        return {group: entry}
+    found = {group: entry["class_path"]} if "class_path" in entry else {}
+    arguments = entry.get("init_args", {} if found else entry) or {}
+    return found | {f"{group}.{name}": value for name, value in arguments.items()}
 
 
 def _flags(args: list[str]) -> Iterator[tuple[int, str, str]]:
-    """Place, flag and value of everything that looks like `--flag value` or `--flag=value`."""
-    for place, arg in enumerate(args):
+    """Yield index, flag and value of each `--flag value` and `--flag=value`."""
+    for i, arg in enumerate(args):
         flag, joined, value = arg.partition("=")
+        if not arg.startswith(("--", "-c")):
+            continue
         if joined:
-            yield place, flag, value
-        elif arg.startswith("-") and place + 1 < len(args):
-            yield place, arg, args[place + 1]
+            yield i, flag, value
+        elif i + 1 < len(args):
+            yield i, arg, args[i + 1]
 
 
 def _config(value: str) -> Path:
     path = Path(value)
-    if not path.is_file():
-        if path.suffix or len(path.parts) > 1:
-            raise UserError(f"there is no configuration file {value}")
-        _check(value, "recipes")
-        path = registry.recipe(value)
-    config = _read(path)
-    for key, kind in KINDS.items():
-        name = _class_of(config.get(key))
-        if name:
-            _check(name, kind)
-    return path
+    if path.is_file():
+        return path
+    if path.suffix or len(path.parts) > 1:
+        raise UserError(f"configuration file {value} does not exist")
+    _check(value, "recipes")
+    return registry.recipe(value)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -74,22 +108,16 @@ def _read(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(config, dict):
-        raise UserError(f"{path} is no configuration: it holds no `key: value` lines")
+        raise UserError(f"{path} is not a configuration: it has no `key: value` lines")
     return config
 
 
-def _class_of(entry: Any) -> str | None:
-    name = entry.get("class_path") if isinstance(entry, dict) else entry
-    return name if isinstance(name, str) else None
-
-
 def _check(name: str, kind: str) -> None:
-    """A bare name must be one of ours; `package.module.Class` and JSON are looked up later."""
+    """Reject a name without a module, unless the package has it; jsonargparse checks others."""
     if "." in name or "{" in name or name in registry.entries(kind):
         return
     noun, near = NOUNS[kind], ", ".join(registry.nearest(name, kind))
-    own = "" if kind == "recipes" else f"\nYour own {noun} is named by its path: my_file.MyClass"
+    custom = "" if kind == "recipes" else f"\nName a custom {noun} by its path: my_file.MyClass"
     raise UserError(
-        f"there is no {noun} {name!r}; the nearest: {near}.\n"
-        f"`train.py list` shows every {noun}.{own}"
+        f"unknown {noun} {name!r}; nearest: {near}.\n`train.py list` shows every {noun}.{custom}"
     )

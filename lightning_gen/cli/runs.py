@@ -1,9 +1,8 @@
-"""The folder of a run: where it lies, what writes there, and how a run goes on from it."""
+"""Folder of a run: its path, its loggers, and the checkpoint to resume from."""
 
 import csv
 import logging
 import os
-from collections.abc import Iterator
 from datetime import datetime
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -18,83 +17,77 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from lightning_gen import __version__
-from lightning_gen.checkpoints import REPORTS_KEY, newest_checkpoint, read_checkpoint
+from lightning_gen.checkpoints import STEP_METRICS_KEY, newest_checkpoint, read_checkpoint
 from lightning_gen.errors import CheckpointError, UserError
 from lightning_gen.files import atomic_write
 
-FOLDER_VARIABLE = "LIGHTNING_GEN_RUN_FOLDER"  # for the processes that Lightning starts besides
+FOLDER_VARIABLE = "LIGHTNING_GEN_RUN_FOLDER"  # for further processes that Lightning starts
 LOGGERS: dict[str, tuple[str, dict[str, Any]]] = {
     "csv": ("CSVLogger", {"name": "", "version": "", "flush_logs_every_n_steps": 1}),
     "tensorboard": ("TensorBoardLogger", {"name": "", "version": ""}),
     "wandb": ("WandbLogger", {}),
 }
 
-
-def is_first_process() -> bool:
-    """Whether this process is the one that writes files and speaks."""
-    return rank_zero_only.rank == 0  # type: ignore[attr-defined]
+is_first_process = rank_zero_only(lambda: True, default=False)  # it alone writes files and prints
 
 
 def new_folder(command: str, config: Namespace) -> Path:
-    """Make RUNS/<model>-<data>/<time>, a folder that did not exist; RUNS is `runs` by default.
+    """Make RUNS/<model>-<data>/<time>, which did not exist; RUNS is `runs` by default.
 
     Raises:
-        UserError: it cannot be made.
+        UserError: the folder cannot be made.
     """
     parent = _parent(config)
-    folder = parent / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    if command != "fit":
-        folder = folder.with_name(f"{folder.name}-{command}")
-    if not is_first_process():  # it writes nothing; where torchrun started it, the time may differ
+    suffix = "" if command == "fit" else f"-{command}"
+    folder = parent / f"{datetime.now():%Y-%m-%d_%H-%M-%S}{suffix}"
+    if not is_first_process():  # with torchrun, its clock may give another time
         return Path(os.environ.get(FOLDER_VARIABLE, folder))
-    free = next(path for path in _numbered(folder) if not path.exists())
+    candidates = [folder, *(folder.with_name(f"{folder.name}-{i}") for i in range(2, 1000))]
+    folder = next(path for path in candidates if not path.exists())
     try:
-        free.mkdir(parents=True)
+        folder.mkdir(parents=True)
     except OSError as error:
         raise UserError(
-            f"cannot make a run's folder in {parent}: {error.strerror}.\n"
-            "Choose another place with --trainer.default_root_dir DIR."
+            f"cannot make a folder for the run in {parent}: {error.strerror}.\n"
+            "Choose another one with --trainer.default_root_dir DIR."
         ) from error
-    os.environ[FOLDER_VARIABLE] = str(free)
-    return free
+    os.environ[FOLDER_VARIABLE] = str(folder)
+    return folder
 
 
 def _parent(config: Namespace) -> Path:
-    """Where the runs of this model on this data lie."""
+    """Return the folder with all runs of this model on this data."""
     names = [entry.class_path.rpartition(".")[2] for entry in (config.model, config.data)]
     name = "-".join(names).lower().removesuffix("datamodule")
     return Path(config.trainer.default_root_dir or "runs", name)
 
 
-def last_checkpoint(config: Namespace, settings: str, begins: bool) -> str | None:
-    """The newest checkpoint that can be read among the runs of this model on this data, if any.
+def last_checkpoint(config: Namespace, settings: str, required: bool) -> str | None:
+    """Return the newest readable checkpoint in the runs of this model on this data, if any.
 
     Args:
-        config: the command line, parsed.
-        settings: the same as YAML; runs with another seed, or other arguments of model, data or
-            average, do not count.
-        begins: whether the command can do without one.
+        config: the parsed command line.
+        settings: the same as YAML; runs with another seed, or other arguments of the model, the
+            data or the average, are skipped.
+        required: if True, raise if there is no checkpoint.
 
     Raises:
-        UserError: there is none, and the command cannot.
+        UserError: there is no checkpoint.
     """
     wanted = _settings(settings, "model", "data", "ema", "seed_everything")
-    if wanted["seed_everything"] is True:  # any seed will do
+    if wanted["seed_everything"] is True:  # any seed
         del wanted["seed_everything"]
     configs = _parent(config).glob("*/config.yaml")
     alike = [path.parent for path in configs if wanted == _settings(path.read_text(), *wanted)]
     path, damaged = newest_checkpoint(*alike)
+    if required and not path:
+        raise UserError(
+            "--ckpt_path last: no run has these flags; give those of the training, or a file"
+        )
     if is_first_process():
         for file in damaged:
-            print(f"{file} is damaged: passed over.")
-        if path:
-            print(f"Going on from {path}.")
-        elif begins:
-            print("There is no checkpoint yet: a new run.")
-    if not path and not begins:
-        raise UserError(
-            "--ckpt_path last finds no run with these flags: give the training's, or the file"
-        )
+            print(f"Skipping {file}: the file is damaged.")
+        print(f"Resuming from {path}." if path else "No checkpoint yet: starting a new run.")
     return str(path) if path else None
 
 
@@ -103,38 +96,27 @@ def _settings(text: str, *keys: str) -> dict[str, Any]:
     return {key: config.get(key) for key in keys}
 
 
-def folder_of(checkpoint: str) -> Path:
-    """The folder of the run that wrote a checkpoint."""
-    return Path(checkpoint).parents[1]
-
-
 def check_checkpoint(path: str) -> None:
-    """Refuse a checkpoint that cannot be read, and name the newest one of its run that can.
+    """Read a checkpoint; if that fails, name the newest readable one of its run.
 
     Raises:
-        CheckpointError: it cannot be read.
+        CheckpointError: the file cannot be read.
     """
     try:
         read_checkpoint(path)
     except CheckpointError as error:
         other, _ = newest_checkpoint(Path(path).parent) if Path(path).is_file() else (None, [])
-        offer = f"\nThe newest that can be read: {other}" if other else ""
+        offer = f"\nThe newest readable checkpoint of this run: {other}" if other else ""
         raise CheckpointError(f"{error}{offer}") from error
 
 
-def _numbered(folder: Path) -> Iterator[Path]:
-    yield folder
-    for number in range(2, 1000):
-        yield folder.with_name(f"{folder.name}-{number}")
-
-
-def several_processes(flags: Namespace) -> bool:
-    """Whether Lightning would take DDP for these trainer flags, by its own choice or by `ddp`."""
+def uses_ddp(flags: Namespace) -> bool:
+    """Return True if Lightning would choose plain DDP for these flags of the trainer."""
     if flags.strategy not in ("auto", "ddp"):
         return False
     log = logging.getLogger("lightning.pytorch")
     level = log.level
-    log.setLevel(logging.ERROR)  # a trainer announces its devices, and this one is not the real one
+    log.setLevel(logging.ERROR)  # a trainer lists its devices, and the real one will again
     try:
         chosen = {name: flags[name] for name in ("accelerator", "devices", "num_nodes")}
         trainer = Trainer(**chosen, logger=False, enable_checkpointing=False)
@@ -143,34 +125,28 @@ def several_processes(flags: Namespace) -> bool:
         log.setLevel(level)
 
 
-def logger(name: str) -> Namespace:
-    """Lightning's logger of this short name; where it writes is still to be said.
+def logger(name: str, folder: Path) -> Namespace:
+    """Return the configuration of a Lightning logger that writes to the folder of a run.
+
+    The id of a W&B run is made from the name of the folder, so that a resumed run continues it.
 
     Raises:
-        UserError: the package it needs is not installed.
+        UserError: a package that the logger needs is not installed.
     """
     if name == "tensorboard" and not (find_spec("tensorboard") or find_spec("tensorboardX")):
-        raise UserError("--logger tensorboard needs a package: pip install tensorboard")
+        raise UserError("--logger tensorboard requires a package: pip install tensorboard")
     class_name, arguments = LOGGERS[name]
+    arguments = arguments | {"save_dir": str(folder.absolute())}  # W&B writes in another process
+    if name == "wandb":
+        run = f"{folder.parent.name}-{folder.name}"
+        project = os.environ.get("WANDB_PROJECT", "lightning_gen")
+        arguments |= {"id": run, "name": run, "project": project}
     class_path = f"lightning.pytorch.loggers.{class_name}"
     return Namespace(class_path=class_path, init_args=Namespace(**arguments))
 
 
-def logger_place(name: str, folder: Path) -> dict[str, str]:
-    """Arguments by which a logger writes into the run's folder.
-
-    W&B's run has an id made of the folder's name, so that a resumed run goes on there, too.
-    """
-    place = {"save_dir": str(folder.absolute())}  # W&B writes from a process of its own
-    if name == "wandb":
-        run = f"{folder.parent.name}-{folder.name}"
-        project = os.environ.get("WANDB_PROJECT", "lightning_gen")
-        place |= {"id": run, "name": run, "project": project}
-    return place
-
-
-def facts(config: Namespace) -> dict[str, Any]:
-    """What identifies a run besides the arguments of its model and data."""
+def description(config: Namespace) -> dict[str, Any]:
+    """Return what identifies a run, apart from the arguments of its model and data."""
     return {
         "model": config.model.class_path,
         "data": config.data.class_path,
@@ -182,9 +158,9 @@ def facts(config: Namespace) -> dict[str, Any]:
 
 
 def keep_rows(logger: CSVLogger, checkpoint: str) -> None:
-    """Let a resumed run's metrics.csv go on after the rows up to the checkpoint.
+    """Write the rows of metrics.csv up to the checkpoint again, before a resumed run adds more.
 
-    Lightning begins by removing the file: a copy lies beside it until the rows are back.
+    Lightning's logger first removes the file; a copy of it stays until the rows are written.
     """
     path = Path(logger.log_dir, "metrics.csv")
     copy = path.with_suffix(".csv.kept")
@@ -192,15 +168,18 @@ def keep_rows(logger: CSVLogger, checkpoint: str) -> None:
         with atomic_write(copy) as part:
             part.write_bytes(path.read_bytes())
     state = read_checkpoint(checkpoint)
-    batches = state["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["ready"]
+    steps = state["global_step"]
     rows = csv.DictReader(copy.read_text().splitlines()) if copy.exists() else []
-    kept = [row for row in rows if int(row["step"]) < batches]
+    kept = [row for row in rows if int(row["step"]) < steps]
     named = [{name: cell for name, cell in row.items() if cell} for row in kept]
-    last: dict[str, Any] = state.get(REPORTS_KEY, {})  # of a step that was saved, not yet logged
-    logged = [row for row in named if int(row["step"]) == batches - 1 and last.keys() & row]
+    last: dict[str, Any] = state.get(
+        STEP_METRICS_KEY, {}
+    )  # of a step that was saved but not logged
+    logged = [row for row in named if int(row["step"]) == steps - 1 and last.keys() & row]
     if last and not logged:
-        named.append({"epoch": state["epoch"], "step": batches - 1, **last})
+        named.append({"epoch": state["epoch"], "step": steps - 1, **last})
     writer = logger.experiment  # this removes the file
-    writer.metrics = named
-    writer.save()
+    for row in named:
+        writer.log_metrics(row, int(row["step"]))
+    logger.save()
     copy.unlink(missing_ok=True)

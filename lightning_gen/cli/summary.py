@@ -1,4 +1,4 @@
-"""What a training says at its end: what it reached, where everything lies, what comes next."""
+"""Summary of a training: its results, their files, and the next command."""
 
 import os
 import shlex
@@ -13,20 +13,20 @@ from torch import Tensor
 from lightning_gen.models.base.generative_model import GenerativeModel
 from lightning_gen.protocols import Samples, Translates
 
-DIVERSITY = "gan/diversity"  # of a game's samples, as a share of the data's
+DIVERSITY = "gan/diversity"  # of the samples of a GAN, relative to the data
 
 
 def summary(
     folder: Path, checkpoint: Path | None, model: object, metrics: Mapping[str, Tensor]
 ) -> str:
-    """What a finished training reached, where it left what, and the command that draws more."""
-    reached = [name for name in metrics if name.startswith("val/") or name == DIVERSITY]
-    width = max(map(len, ["loss curves", *reached])) + 2
+    """Return the results of a training, their files, and the next command, as lines."""
+    results = [name for name in metrics if name.startswith("val/") or name == DIVERSITY]
+    width = max(map(len, ["loss curves", *results])) + 2
     grids = {
         path.parent.name: path
         for path in sorted(folder.glob("images/*/*.png"), key=os.path.getmtime)
     }
-    places = {
+    files = {
         "sample grid": grids.get("samples"),
         "reconstructions": grids.get("reconstructions"),
         "A to B": grids.get("translations-AtoB"),
@@ -37,8 +37,8 @@ def summary(
         "metrics": folder / "metrics.csv",
         "checkpoint": checkpoint,
     }
-    lines = [f"  {name:{width}}{metrics[name]:.4g}" for name in reached]
-    lines += [f"  {name:{width}}{path}" for name, path in places.items() if path and path.exists()]
+    lines = [f"  {name:{width}}{metrics[name]:.4g}" for name in results]
+    lines += [f"  {name:{width}}{path}" for name, path in files.items() if path and path.exists()]
     command = _command(model)
     if checkpoint and checkpoint.exists() and command:
         program = "python train.py" if sys.argv[0].endswith(".py") else "lightning-gen"
@@ -51,9 +51,9 @@ def summary(
 
 
 def _command(model: object) -> tuple[str, str, str] | None:
-    """What comes next for a model that is trained: the task, its command, and the arguments."""
+    """Return the next task for a trained model, its command, and the arguments."""
     if isinstance(model, Translates):
-        return "Translate pictures", "translate", "PICTURES"
+        return "Translate images", "translate", "IMAGES"
     points = isinstance(model, GenerativeModel) and model.image_shape[1:] == (1, 1)
     if isinstance(model, Samples) and not points:
         return "Draw more samples", "sample", "--n 100"
@@ -61,7 +61,7 @@ def _command(model: object) -> tuple[str, str, str] | None:
 
 
 def saved_by(trainer: Trainer) -> Path | None:
-    """The checkpoint that a training has written last, if it has written any."""
+    """Return the last checkpoint of a training, if any."""
     for callback in trainer.checkpoint_callbacks:
         if isinstance(callback, ModelCheckpoint) and callback.last_model_path:
             return relative(callback.last_model_path)
@@ -69,12 +69,12 @@ def saved_by(trainer: Trainer) -> Path | None:
 
 
 def relative(path: str | Path) -> Path:
-    """The path from the working directory, where it lies below it."""
+    """Return the path relative to the working directory, if it is inside."""
     path = Path(path)
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def duration(seconds: float) -> str:
-    """Seconds as minutes and seconds."""
+    """Format seconds as minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"

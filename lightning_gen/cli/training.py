@@ -1,7 +1,9 @@
-"""fit, validate, test and predict: Lightning's own command line, with our defaults."""
+"""fit, validate, test and predict: Lightning's Trainer, configured by flags and YAML files."""
 
 import shutil
 import sys
+from collections.abc import Mapping
+from inspect import signature
 from itertools import chain
 from pathlib import Path
 from time import monotonic
@@ -9,13 +11,16 @@ from typing import Any, Literal
 
 import torch
 from jsonargparse import Namespace
-from lightning import Callback, LightningDataModule, LightningModule, Trainer
+from lightning import Callback, LightningDataModule, LightningModule, Trainer, seed_everything
+from lightning import __version__ as lightning_version
+from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import ProgressBar
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.plugins import CheckpointIO
 
-from lightning_gen import datamodules, models  # an imported class is known to --model by its name
+import lightning_gen.datamodules
+import lightning_gen.models  # noqa: F401 -- --model finds imported classes by their names
 from lightning_gen.callbacks import (
     DensityPlot,
     GANMonitor,
@@ -26,20 +31,20 @@ from lightning_gen.callbacks import (
     Progress,
     RunCheckpoint,
 )
-from lightning_gen.checkpoints import WholeCheckpointIO
+from lightning_gen.checkpoints import AtomicCheckpointIO
 from lightning_gen.cli import runs
-from lightning_gen.cli.messages import arguments, error_context, hush, parsing
-from lightning_gen.cli.names import gives
-from lightning_gen.cli.parser import Parser
+from lightning_gen.cli.memory import prepare_cpu_training
+from lightning_gen.cli.messages import parse, silence_warnings
+from lightning_gen.cli.names import given
+from lightning_gen.cli.private import Parser
 from lightning_gen.cli.summary import duration, relative, saved_by, summary
 from lightning_gen.errors import UserError
 from lightning_gen.files import atomic_write
-from lightning_gen.models.base.game import Game
-from lightning_gen.models.base.trainer_checks import IN_TURN
 from lightning_gen.protocols import HasTargetChannels
 from lightning_gen.types import ImageShape
 
-MAX_EPOCHS = 20  # where no flag says when to stop; Lightning's own 1,000 never end
+MAX_EPOCHS = 20  # if no flag limits the training
+STRATEGY = "ddp_find_unused_parameters_true"  # each backward pass is that of one player
 CALLBACKS: dict[str, type[Callback]] = {  # of every run, by the group of their flags
     "grid": ImageGrid,
     "curves": LossCurves,
@@ -49,217 +54,137 @@ CALLBACKS: dict[str, type[Callback]] = {  # of every run, by the group of their 
     "gan_monitor": GANMonitor,
     "checkpoint": RunCheckpoint,
 }
-GROUPS: dict[str, type] = {"model": LightningModule, "data": LightningDataModule, **CALLBACKS}
-
-
-class TrainingCLI(LightningCLI):
-    """Lightning's command line, with a folder for each run and errors that name the flag."""
-
-    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
-        """Every mistake is an exception, and no flag may be abbreviated."""
-        hints = Trainer.__init__.__annotations__
-        for name, hint in hints.items():  # typing's cache may give Lightning float before int ...
-            if hint == (int | float | None):
-                hints[name] = int | float | None  # ... and limit_val_batches=1 would be all batches
-        return super().init_parser(**kwargs, exit_on_error=False, allow_abbrev=False)
-
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """The one that is asked for; to describe the others takes time."""
-        command = sys.argv[1]
-        return {command: LightningCLI.subcommands()[command]}
-
-    def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """`--seed` beside Lightning's longer name for it."""
-        parser.add_argument(
-            "--seed_everything",
-            "--seed",
-            type=bool | int,
-            default=self.seed_everything_default,
-            help="Seed of weights and noise; two runs on a CPU with the same one are bit-equal.",
-        )
-
-    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """What every run has: pictures, checkpoints, a logger by its short name."""
-        parser.add_argument(
-            "--logger",
-            type=Literal["csv", "tensorboard", "wandb"],
-            default="csv",
-            help="Where metrics go; --trainer.logger takes any logger of Lightning's instead.",
-        )
-        parser.add_argument(
-            "--evaluate",
-            type=int,
-            default=0,
-            help="Samples that are compared with test images after the training; 0 for none.",
-        )
-        for group, callback in CALLBACKS.items():
-            parser.add_lightning_class_args(callback, group)
-        parser.set_defaults({"ema.halflife": 0.0, "latents.every_n_epochs": 0})
-        if not gives(sys.argv[1:], "model.image_shape"):
-            parser.link_arguments(
-                "data", "model.init_args.image_shape", _image_shape, apply_on="instantiate"
-            )
-        if not gives(sys.argv[1:], "model.target_channels"):  # models without it leave it out
-            parser.link_arguments(
-                "data", "model.init_args.target_channels", _target_channels, apply_on="instantiate"
-            )
-
-    def _parse_ckpt_path(self) -> None:
-        """Find and read the checkpoint before anything is built; it does not override any flag."""
-        command = self.config.subcommand
-        config = self.config[command]
-        self.resumed: Path | None = None
-        if config.ckpt_path == "last":
-            settings = self._parser(command).dump(config, skip_unset=False)
-            config.ckpt_path = runs.last_checkpoint(config, settings, begins=command == "fit")
-            if config.ckpt_path and command == "fit":
-                self.resumed = runs.folder_of(config.ckpt_path)
-        elif config.ckpt_path:
-            runs.check_checkpoint(config.ckpt_path)
-        elif command != "fit" and runs.is_first_process():
-            print(f"No --ckpt_path: {command} takes the weights that the model begins with.")
-        config.weights_only = True  # a checkpoint is data and never runs code
-
-    def before_instantiate_classes(self) -> None:
-        """Make the run's folder, and have everything that writes write there."""
-        self.started = monotonic()
-        config = self.config[self.subcommand]
-        flags = config.trainer
-        logger = runs.logger(config.logger) if flags.logger in (None, True) else None
-        if (flags.max_epochs, flags.max_steps, flags.max_time) == (None, -1, None):
-            flags.max_epochs = MAX_EPOCHS
-        self.folder: Path = self.resumed or runs.new_folder(str(self.subcommand), config)
-        if runs.is_first_process() and not self.resumed:
-            with atomic_write(self.folder / "config.yaml") as path:
-                self._parser(self.subcommand).save(config, path, skip_unset=False)
-        flags.default_root_dir = str(self.folder)
-        config.checkpoint.dirpath = config.checkpoint.dirpath or str(self.folder / "checkpoints")
-        if logger:
-            logger.init_args.update(Namespace(runs.logger_place(config.logger, self.folder)))
-            flags.logger = logger
-
-    def instantiate_classes(self) -> None:
-        """Build everything; if that fails, the run has not begun and leaves no folder behind."""
-        try:
-            with error_context(GROUPS):
-                super().instantiate_classes()
-        except Exception:
-            if runs.is_first_process() and not self.resumed:
-                shutil.rmtree(self.folder, ignore_errors=True)
-            raise
-
-    def _run_subcommand(self, subcommand: str) -> None:
-        with error_context(GROUPS):
-            super()._run_subcommand(subcommand)
-
-    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Choose what the flags leave open: the strategy, the progress bar."""
-        trainer_config = self.config_init[self.subcommand].trainer
-        self._refuse_flags_of_automatic_optimization(trainer_config)
-        if isinstance(self.model, Game) and runs.several_processes(trainer_config):
-            trainer_config.strategy = IN_TURN
-            if runs.is_first_process():
-                print(f"Several processes: --trainer.strategy {IN_TURN}, for two optimizers.")
-        callbacks = trainer_config.callbacks or []
-        callbacks = callbacks if isinstance(callbacks, list) else [callbacks]
-        bars = [callback for callback in callbacks if isinstance(callback, ProgressBar)]
-        if trainer_config.enable_progress_bar is not False and not bars:
-            trainer_config.callbacks = [*callbacks, Progress()]
-        plugins = trainer_config.plugins or []
-        plugins = plugins if isinstance(plugins, list) else [plugins]
-        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
-            trainer_config.plugins = [*plugins, WholeCheckpointIO()]
-        trainer = super().instantiate_trainer(**kwargs)
-        if self.resumed and runs.is_first_process():
-            for logger in trainer.loggers:
-                if isinstance(logger, CSVLogger):
-                    runs.keep_rows(logger, self.config[self.subcommand].ckpt_path)
-        return trainer
-
-    def _refuse_flags_of_automatic_optimization(self, flags: Any) -> None:
-        for flag, idle, own in (
-            ("gradient_clip_val", (None, 0), "clip"),
-            ("accumulate_grad_batches", (1,), "accumulate"),
-        ):
-            if isinstance(self.model, Game) and flags[flag] not in idle:
-                raise UserError(f"--trainer.{flag} is for a single optimizer: take --model.{own}")
-
-    def before_fit(self) -> None:
-        """Let the loggers know what their run is, beside the arguments of model and data."""
-        if n := self.config.fit.evaluate:
-            from lightning_gen.cli.evaluate import FEWEST, require_samples  # slow to import
-
-            if n < FEWEST:
-                raise UserError(f"--evaluate must be 0, or at least {FEWEST}, but is {n}")
-            require_samples(self.model, self.datamodule)
-        facts = runs.facts(self.config[self.subcommand])
-        for logger in self.trainer.loggers:
-            logger.log_hyperparams(facts)
-
-    def after_fit(self) -> None:
-        """Say where everything lies, and how to go on."""
-        if self.trainer.is_global_zero:
-            time = duration(monotonic() - self.started)
-            batches = self.trainer.fit_loop.total_batch_idx + 1
-            print(f"\nTrained for {batches:,} batches in {time}.")
-            checkpoint = saved_by(self.trainer)
-            print(summary(self.folder, checkpoint, self.model, self.trainer.callback_metrics))
-            if n := self.config.fit.evaluate:
-                from lightning_gen.cli.evaluate import report
-
-                target = relative(self.folder / "evaluation.json")
-                print(
-                    f"\nComparing {n:,} samples with real images (--evaluate 0 leaves it out) ..."
-                )
-                report(str(checkpoint), self.model, self.datamodule, target, n)
-
-    def before_predict(self) -> None:
-        """Refuse several processes, each of which would hold a share of the answers."""
-        if self.trainer.world_size > 1:
-            raise UserError("predict keeps the images' order in one process: --trainer.devices 1")
-
-    def after_predict(self) -> None:
-        """Save the predictions, in the order of the images; as a list, if their sizes differ."""
-        predictions = self.trainer.predict_loop.predictions
-        alike = len({answer.shape[1:] for answer in predictions}) == 1
-        with atomic_write(self.folder / "predictions.pt") as path:
-            torch.save(torch.cat(predictions) if alike else [*chain(*predictions)], path)
-        print(f"\nPredictions: {self.folder / 'predictions.pt'}")
+BATCHES = [f"limit_{split}_batches" for split in ("train", "val", "test", "predict")]
+BATCHES += ["overfit_batches"]
 
 
 def run(args: list[str]) -> None:
     """Parse and run a command line that begins with fit, validate, test or predict.
 
     Raises:
-        UserError: the command line is wrong, or something outside the code is.
+        UserError: the command line is wrong, or a file or the data are.
     """
-    hush()
+    silence_warnings()
+    sys.argv[1:] = args  # Lightning starts further processes with this command line
     try:
-        sys.argv[1:] = args  # Lightning starts further processes with this command line
-        with parsing(_flags):
-            TrainingCLI(
-                LightningModule,
-                LightningDataModule,
-                parser_class=Parser,
-                subclass_mode_model=True,
-                subclass_mode_data=True,
-                save_config_callback=None,
-                seed_everything_default=0,
-                auto_configure_optimizers=False,  # --optimizer would replace the models' own pair
-                load_from_checkpoint_support=False,  # checkpoints hold plain arguments instead
-            )
+        _run(args[0], args[1:])
     finally:
         if "wandb" in sys.modules:
             sys.modules["wandb"].finish()
 
 
-def _flags() -> list[str]:
-    """Those of the models and data modules that ship, of the callbacks and of the trainer."""
-    groups: list[tuple[str, type]] = [*CALLBACKS.items(), ("trainer", Trainer)]
-    for group, shipped in (("model", models), ("data", datamodules)):
-        groups += [(group, getattr(shipped, name)) for name in shipped.__all__]
-    return sorted({f"--{group}.{name}" for group, cls in groups for name in arguments(cls)})
+def _run(command: str, args: list[str]) -> None:
+    start = monotonic()
+    parser = _parser(command, given(args))
+    config = parse(parser, args, required=["model", "data"])
+    resumed = _find_checkpoint(command, parser, config)
+    if config.seed_everything is not False:
+        seed = None if config.seed_everything is True else config.seed_everything
+        config.seed_everything = seed_everything(seed, workers=True)
+    folder = resumed or runs.new_folder(command, config)
+    try:
+        _write_to(folder, parser, config, save=not resumed)
+        init = parser.instantiate(config)
+        if command == "fit" and init.evaluate:
+            _check_evaluate(init.evaluate, init)
+        trainer = _trainer(init)
+        if resumed and runs.is_first_process():
+            for logger in trainer.loggers:
+                if isinstance(logger, CSVLogger):
+                    runs.keep_rows(logger, config.ckpt_path)
+    except Exception:
+        if runs.is_first_process() and not resumed:  # the run has not begun
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    paths = {"ckpt_path": config.ckpt_path, "weights_only": True}  # never runs code of a file
+    if command == "fit":
+        for logger in trainer.loggers:
+            logger.log_hyperparams(runs.description(config))
+        if isinstance(trainer.accelerator, CPUAccelerator):
+            prepare_cpu_training()
+        trainer.fit(init.model, datamodule=init.data, **paths)
+        if trainer.is_global_zero:
+            _after_fit(trainer, folder, init, monotonic() - start)
+    elif command == "predict":
+        _predict(trainer, folder, init, paths)
+    else:
+        measure = trainer.validate if command == "validate" else trainer.test
+        measure(init.model, datamodule=init.data, verbose=config.verbose, **paths)
+
+
+def _parser(command: str, found: Mapping[str, Any]) -> LightningArgumentParser:
+    parser = Parser(
+        prog=f"train.py {command}",
+        usage=f"train.py {command} [--config RECIPE] --model MODEL --data DATA [FLAGS]",
+        description="Flags override those of a configuration file before them.",
+        dump_header=[f"lightning.pytorch=={lightning_version}"],
+        exit_on_error=False,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "-c", "--config", action="config", help="name of a recipe, or path of a YAML file"
+    )
+    for cls, group in ((LightningModule, "model"), (LightningDataModule, "data")):
+        parser.add_subclass_arguments(
+            cls,
+            group,
+            as_group=False,
+            fail_untyped=False,
+            required=True,
+            metavar="CLASS",
+            help=f"class of `train.py list`, or a custom one, such as my_file.MyClass; "
+            f"--{group}.help CLASS lists its arguments, each of which is a flag --{group}.NAME",
+        )
+    parser.add_argument(
+        "--ckpt_path",
+        type=str | None,
+        default=None,
+        help='checkpoint to start from; "last" finds the newest one of a run with these flags',
+    )
+    parser.add_argument(
+        "--seed_everything",
+        "--seed",
+        type=bool | int,
+        default=0,
+        help="seed of weights and noise; on a CPU, runs with the same seed are bit-equal",
+    )
+    parser.add_argument(
+        "--logger",
+        type=Literal["csv", "tensorboard", "wandb"],
+        default="csv",
+        help="destination of metrics; for other loggers of Lightning, use --trainer.logger",
+    )
+    parser.add_argument(
+        "--evaluate",
+        type=int,
+        default=0,
+        help="number of samples to compare with test images after the training; 0 for none",
+    )
+    if command in ("validate", "test"):
+        parser.add_argument("--verbose", type=bool, default=True, help="whether to print metrics")
+    for group, callback in CALLBACKS.items():
+        parser.add_lightning_class_args(callback, group)
+    parser.set_defaults({"ema.halflife": 0.0, "latents.every_n_epochs": 0})
+    parser.add_class_arguments(
+        Trainer,
+        "trainer",
+        skip={*BATCHES},
+        instantiate=False,
+        fail_untyped=False,
+        sub_configs=True,
+    )
+    trainer = (parser.groups or {})["trainer"]
+    for name in BATCHES:  # typing may cache Lightning's type as float | int: 1 would be 1.0, all
+        trainer.add_argument(
+            f"--trainer.{name}",
+            type=int | float | None,
+            default=signature(Trainer).parameters[name].default,
+            help="number of batches (int), or fraction of all batches (float)",
+        )
+    for name, link in (("image_shape", _image_shape), ("target_channels", _target_channels)):
+        if f"model.{name}" not in found:
+            parser.link_arguments("data", f"model.init_args.{name}", link, apply_on="instantiate")
+    return parser
 
 
 def _image_shape(data: LightningDataModule) -> ImageShape:
@@ -268,9 +193,125 @@ def _image_shape(data: LightningDataModule) -> ImageShape:
     except AttributeError as error:
         raise UserError(
             f"{type(data).__name__} has no attribute image_shape: "
-            "give the model --model.image_shape '[channels, height, width]'"
+            "add --model.image_shape '[channels, height, width]'"
         ) from error
 
 
 def _target_channels(data: LightningDataModule) -> int | None:
     return data.target_channels if isinstance(data, HasTargetChannels) else None
+
+
+def _find_checkpoint(
+    command: str, parser: LightningArgumentParser, config: Namespace
+) -> Path | None:
+    """Find and read the checkpoint before anything is built.
+
+    Returns:
+        Folder of the run that continues, if any.
+    """
+    if config.ckpt_path == "last":
+        settings = parser.dump(config, skip_unset=False)
+        config.ckpt_path = runs.last_checkpoint(config, settings, required=command != "fit")
+        if config.ckpt_path and command == "fit":
+            return Path(config.ckpt_path).parents[1]
+    elif config.ckpt_path:
+        runs.check_checkpoint(config.ckpt_path)
+    elif command != "fit" and runs.is_first_process():
+        print(f"No --ckpt_path: {command} uses the initial weights of the model.")
+    return None
+
+
+def _write_to(folder: Path, parser: LightningArgumentParser, config: Namespace, save: bool) -> None:
+    """Save the configuration, and direct all output to the folder of the run."""
+    flags = config.trainer
+    if (flags.max_epochs, flags.max_steps, flags.max_time) == (None, -1, None):
+        flags.max_epochs = MAX_EPOCHS
+    if save and runs.is_first_process():
+        with atomic_write(folder / "config.yaml") as path:
+            parser.save(config, path, skip_unset=False)
+    flags.default_root_dir = str(folder)
+    config.checkpoint.dirpath = config.checkpoint.dirpath or str(folder / "checkpoints")
+    if flags.logger in (None, True):
+        flags.logger = runs.logger(config.logger, folder)
+
+
+def _trainer(init: Namespace) -> Trainer:
+    """Build the trainer, with defaults for the strategy, the progress bar and the checkpoints.
+
+    Raises:
+        UserError: a flag only applies to automatic optimization.
+    """
+    flags = vars(init.trainer)
+    if not init.model.automatic_optimization:
+        _refuse_flags_of_automatic_optimization(init.trainer)
+        if runs.uses_ddp(init.trainer):
+            flags["strategy"] = STRATEGY
+            if runs.is_first_process():
+                print(f"Several processes: using --trainer.strategy {STRATEGY}.")
+    callbacks = _as_list(flags["callbacks"])
+    if flags["enable_progress_bar"] is not False and not _any(callbacks, ProgressBar):
+        callbacks += [Progress()]
+    plugins = _as_list(flags["plugins"])
+    if not _any(plugins, CheckpointIO):
+        plugins += [AtomicCheckpointIO()]
+    callbacks += [init[group] for group in CALLBACKS]
+    return Trainer(**flags | {"callbacks": callbacks, "plugins": plugins})
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list) else [] if value is None else [value]
+
+
+def _any(values: list[Any], cls: type) -> bool:
+    return any(isinstance(value, cls) for value in values)
+
+
+def _refuse_flags_of_automatic_optimization(flags: Namespace) -> None:
+    for flag, unused, own in (
+        ("gradient_clip_val", (None, 0), "clip"),
+        ("accumulate_grad_batches", (1,), "micro_batch_size, which splits the batch"),
+    ):
+        if flags[flag] not in unused:
+            raise UserError(f"--trainer.{flag} requires automatic optimization; use --model.{own}")
+
+
+def _check_evaluate(n: int, init: Namespace) -> None:
+    """Check that samples can be evaluated after the training.
+
+    Raises:
+        UserError: there are too few, or the model draws none that compare with this data.
+    """
+    from lightning_gen.cli.evaluate import MINIMUM, require_samples  # slow to import
+
+    if n < MINIMUM:
+        raise UserError(f"--evaluate must be 0, or at least {MINIMUM}, but is {n}")
+    require_samples(init.model, init.data)
+
+
+def _after_fit(trainer: Trainer, folder: Path, init: Namespace, seconds: float) -> None:
+    """Print the results, where they are, and the next command."""
+    unit = "batches" if trainer.accumulate_grad_batches == 1 else "steps"
+    print(f"\nTrained for {trainer.global_step:,} {unit} in {duration(seconds)}.")
+    checkpoint = saved_by(trainer)
+    print(summary(folder, checkpoint, init.model, trainer.callback_metrics))
+    if n := init.evaluate:
+        from lightning_gen.cli.evaluate import report
+
+        target = relative(folder / "evaluation.json")
+        print(f"\nComparing {n:,} samples with real images (--evaluate 0 skips this) ...")
+        report(str(checkpoint), init.model, init.data, target, n)
+
+
+def _predict(trainer: Trainer, folder: Path, init: Namespace, paths: dict[str, Any]) -> None:
+    """Save the predictions, in the order of the images; as a list if their sizes differ.
+
+    Raises:
+        UserError: there are several processes, each with a part of the predictions.
+    """
+    if trainer.world_size > 1:
+        raise UserError("predict runs in one process only: add --trainer.devices 1")
+    predictions: Any = trainer.predict(init.model, datamodule=init.data, **paths)
+    same_size = len({batch.shape[1:] for batch in predictions}) == 1
+    with atomic_write(folder / "predictions.pt") as path:
+        torch.save(torch.cat(predictions) if same_size else [*chain(*predictions)], path)
+    print(f"\nPredictions: {folder / 'predictions.pt'}")

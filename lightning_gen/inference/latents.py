@@ -1,4 +1,4 @@
-"""Walks through the space of codes, and what a model decodes along them."""
+"""Interpolations, traversals and manifolds in latent space."""
 
 from typing import Literal
 
@@ -10,20 +10,20 @@ from lightning_gen.protocols import Decodes, classes_of
 from lightning_gen.types import Images, Latents
 
 Walk = Literal["interpolation", "traversal", "manifold"]
-REACH = 3.0  # a traversal's ends, in standard deviations of the prior
-FLAT = 1e-4  # codes at a smaller angle lie on a line, for all that float32 can tell
+REACH = 3.0  # end of a traversal, in standard deviations of the prior
+FLAT = 1e-4  # sine below which codes are collinear in float32
 
 
 def lerp(a: Latents, b: Latents, steps: int) -> Tensor:
-    """Straight lines from codes a to codes b, both (n, d): (n, steps, d)."""
+    """Return linear interpolations (n, steps, d) from codes a (n, d) to codes b (n, d)."""
     t = torch.linspace(0, 1, steps, device=a.device, dtype=a.dtype)[:, None]
     return torch.lerp(a[:, None], b[:, None], t)
 
 
 def slerp(a: Latents, b: Latents, steps: int) -> Tensor:
-    """Arcs from codes a to codes b, both (n, d), along which Gaussian codes keep their length.
+    """Return spherical interpolations (n, steps, d) from codes a (n, d) to codes b (n, d).
 
-    White (2016), https://arxiv.org/abs/1609.04468; (n, steps, d).
+    They keep the typical length of Gaussian codes: White (2016), https://arxiv.org/abs/1609.04468.
     """
     t = torch.linspace(0, 1, steps, device=a.device, dtype=a.dtype)[:, None]
     cosine = torch.nn.functional.cosine_similarity(a, b, dim=1).clamp(-1, 1)
@@ -33,7 +33,7 @@ def slerp(a: Latents, b: Latents, steps: int) -> Tensor:
 
 
 def traversal(z: Latents, steps: int) -> Tensor:
-    """A code z (1, d), each entry in its turn taken from -3 to 3: (d, steps, d)."""
+    """Return traversals (d, steps, d) of each entry of a code z (1, d) from -3 to 3."""
     d = z.shape[1]
     walks = z.expand(d, steps, d).clone()
     entry = torch.arange(d)
@@ -42,9 +42,9 @@ def traversal(z: Latents, steps: int) -> Tensor:
 
 
 def manifold(steps: int) -> Tensor:
-    """Codes of two entries in rows and columns of equal probability under the prior.
+    """Return two-dimensional codes (steps, steps, 2), equally spaced in prior probability.
 
-    Kingma and Welling (2014), app. A: the inverse Gaussian CDF of a grid; (steps, steps, 2).
+    Kingma and Welling (2014), app. A: the inverse Gaussian CDF of a grid.
     """
     quantiles = (torch.arange(steps) + 0.5) / steps
     line = torch.distributions.Normal(0.0, 1.0).icdf(quantiles)
@@ -52,18 +52,18 @@ def manifold(steps: int) -> Tensor:
 
 
 def walk(model: Decodes, kind: Walk, rows: int, steps: int) -> Images:
-    """What a model decodes along a walk: images (n, c, h, w), row after row.
+    """Decode codes along a walk; return images (n, c, h, w), row by row.
 
     Args:
-        model: draws and decodes codes; a conditional one shows a class in each row.
-        kind: "interpolation" by arcs between random codes, n = rows * steps; "traversal" of the
-            entries of one code, n = min(rows, latent_dim) * steps; "manifold" of the codes of a
-            model that has two entries, n = steps * steps.
-        rows: of the first two; of a traversal, at most.
-        steps: images in a row.
+        model: model with a prior and a decoder; a conditional one decodes one class per row.
+        kind: "interpolation", spherical, between random codes, n = rows * steps; "traversal" of the
+            entries of one code, n = min(rows, latent_dim) * steps; or "manifold" of
+            two-dimensional codes, n = steps * steps.
+        rows: number of interpolations, or largest number of traversals.
+        steps: number of images in a row.
 
     Raises:
-        UserError: the model's codes do not have two entries.
+        UserError: "manifold" for codes that are not two-dimensional.
     """
     z = model.prior(2 * rows)
     if kind == "interpolation":
@@ -74,7 +74,7 @@ def walk(model: Decodes, kind: Walk, rows: int, steps: int) -> Images:
         codes = manifold(steps)
     else:
         raise UserError(
-            f"a manifold has codes of 2 entries, the model's have {z.shape[1]}: "
+            f"a manifold requires latent_dim 2, but the model has {z.shape[1]}; "
             "train one with --model.latent_dim 2"
         )
     classes = classes_of(model)

@@ -1,4 +1,4 @@
-"""Translating pictures as they lie in files: of any size and depth, by any checkpoint."""
+"""Translation of images of any size and bit depth, by a checkpoint or published weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,32 +21,32 @@ from lightning_gen.types import Direction, Images, to_images, to_pixels
 
 @dataclass(frozen=True)
 class Translator:
-    """Maps a picture's pixels to those of its translation.
+    """Translate an image's pixels.
 
     Args:
-        network: what is evaluated, on the device where it lives.
-        G: the translation, images to images of the same size.
-        sizes: the network that knows what fits; without one, everything does.
-        noise: whether the network's dropout goes on.
+        network: module to evaluate, on its device.
+        G: translation of images to images of the same size.
+        sizes: network that limits channels and sizes; if None, there is no limit.
+        dropout_at_test: if True, keep the network's dropout on.
     """
 
     network: nn.Module
     G: Callable[[Images], Images]
     sizes: HasInputSize | None = None
-    noise: bool = False
+    dropout_at_test: bool = False
 
     @property
     def channels(self) -> int | None:
-        """The number of channels that pictures must have, if it is known."""
+        """Required number of channels, or None if any is possible."""
         return self.sizes.in_channels if self.sizes else None
 
     def __call__(self, pixels: Tensor, tile: int = 1024, seed: int = 0) -> Tensor:
-        """Translate pixels (c, h, w) in uint8, uint16 or float32, and keep their depth.
+        """Translate pixels (c, h, w) in uint8, uint16 or float32, and return the same dtype.
 
         Args:
-            pixels: of any height and width.
+            pixels: pixels of any height and width.
             tile: see `translate_tiled`.
-            seed: of the noise, if there is any.
+            seed: seed of dropout.
         """
         device = next((p.device for p in self.network.parameters()), torch.device("cpu"))
         multiple = self.sizes.multiple if self.sizes else 1
@@ -54,54 +54,63 @@ class Translator:
         def G(x: Tensor) -> Images:
             return self.G(to_images(x).to(device)).cpu()
 
-        def keep(strip: Images) -> Tensor:
+        def quantize(strip: Images) -> Tensor:
             return to_pixels(strip, pixels.dtype)
 
         with sampling_mode(self.network, device, seed):
-            keep_dropout(self.network, self.noise)
-            return translate_tiled(G, pixels[None], multiple, tile, tile // 8, keep)[0]
+            keep_dropout(self.network, self.dropout_at_test)
+            return translate_tiled(G, pixels[None], multiple, tile, tile // 8, quantize)[0]
 
 
 def load_translator(
     checkpoint: str | Path,
     direction: Direction | None = None,
     cls: type[LightningModule] | None = None,
-    noise: bool | None = None,
+    dropout_at_test: bool | None = None,
 ) -> Translator:
-    """Read what translates from a file, onto the CPU.
+    """Load a translator from a file, on the CPU.
 
     Args:
-        checkpoint: of one of this package's models, or published weights of pix2pix or CycleGAN.
-        direction: one that the model has learnt, its first by default; published weights have one.
-        cls: the model's class, if it is one of your own.
-        noise: whether dropout goes on; as the model has it by default, published weights without.
+        checkpoint: checkpoint of a model, or published weights of pix2pix or CycleGAN.
+        direction: direction of translation, by default the model's first; published weights have
+            only one.
+        cls: class of a custom model.
+        dropout_at_test: if True, keep dropout on; by default as in the model, and off for published
+            weights.
 
     Raises:
-        CheckpointError: the file cannot be read, or translates nothing.
-        UserError: it translates in another direction only, or has no dropout.
+        CheckpointError: the file cannot be read, or its model does not translate.
+        UserError: the model does not translate in this direction, or has no dropout.
     """
-    if not _is_lightning_s(read_data(Path(checkpoint))):
+    if not _is_lightning_checkpoint(read_data(Path(checkpoint))):
         network = load_reference_weights(checkpoint)
         if isinstance(network, PatchDiscriminator):
-            raise CheckpointError(f"{checkpoint} holds a discriminator, which translates nothing")
+            raise CheckpointError(
+                f"{checkpoint} contains a discriminator, which does not translate"
+            )
         if direction:
-            raise UserError(f"{checkpoint} holds one network: leave out --direction")
-        if noise and not any(isinstance(module, nn.Dropout) for module in network.modules()):
-            raise UserError(f"--noise true: the network in {checkpoint} has no dropout")
-        return Translator(network, network, network, bool(noise))
+            raise UserError(f"{checkpoint} contains a single network: remove --direction")
+        if dropout_at_test and not any(
+            isinstance(module, nn.Dropout) for module in network.modules()
+        ):
+            raise UserError(f"--dropout_at_test true: the network in {checkpoint} has no dropout")
+        return Translator(network, network, network, bool(dropout_at_test))
     model = load_model(checkpoint, cls)
     if not isinstance(model, Translates):
         name = type(model).__name__
-        raise CheckpointError(f"{checkpoint} holds {name}, which translates nothing")
+        raise CheckpointError(f"{checkpoint} contains {name}, which does not translate")
     if isinstance(model, HasDropoutAtTest):
-        model.dropout_at_test = model.dropout_at_test if noise is None else noise
-    elif noise:
-        raise UserError(f"--noise true: {type(model).__name__} does not draw its translations")
-    known = dict(model.translators) if isinstance(model, HasDirections) else {}
-    chosen: Direction = direction or next(iter(known), "AtoB")  # type: ignore[assignment]
-    if known and chosen not in known:
-        raise UserError(f"--direction {chosen}: {checkpoint} translates {' and '.join(known)} only")
-    sizes = known.get(chosen)
+        if dropout_at_test is not None:
+            model.dropout_at_test = dropout_at_test
+    elif dropout_at_test:
+        raise UserError(f"--dropout_at_test true: {type(model).__name__} has no dropout at test")
+    networks = dict(model.translators) if isinstance(model, HasDirections) else {}
+    chosen: Direction = direction or next(iter(networks), "AtoB")  # type: ignore[assignment]
+    if networks and chosen not in networks:
+        raise UserError(
+            f"--direction {chosen}: {checkpoint} only translates {' and '.join(networks)}"
+        )
+    sizes = networks.get(chosen)
     return Translator(
         model,
         partial(model.translate, direction=chosen),
@@ -110,5 +119,5 @@ def load_translator(
     )
 
 
-def _is_lightning_s(data: object) -> bool:
+def _is_lightning_checkpoint(data: object) -> bool:
     return isinstance(data, dict) and "state_dict" in data

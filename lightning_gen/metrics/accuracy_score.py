@@ -10,8 +10,8 @@ from lightning_gen.errors import require_at_least
 from lightning_gen.sampling import eval_mode, seed_generators
 from lightning_gen.types import Images, Labels, OtherImages, OtherLabels
 
-HELD_OUT = 0.1  # share of the images by which the epoch is chosen ...
-MOST_HELD_OUT = 5000  # ... and their largest number
+HELD_OUT = 0.1  # share of the images held out to choose the epoch
+MAX_HELD_OUT = 5000
 
 
 def classification_accuracy_score(
@@ -25,45 +25,45 @@ def classification_accuracy_score(
     lr: float = 1e-3,
     seed: int = 0,
 ) -> float:
-    """Accuracy on real images x of a classifier that has seen nothing but generated ones.
+    """Return the accuracy on real images x of a classifier trained on generated images.
 
-    A new one is trained; of its epochs, the best on generated images that were held out is tested.
-    Network and settings are those of Bie et al. (2023), https://arxiv.org/abs/2302.02936: for
-    50,000 images, the last 5,000 are held out. 50,000 digits take 15 minutes of one core.
+    The epoch with the best accuracy on held-out generated images is evaluated. Network and settings
+    are those of Bie et al. (2023), https://arxiv.org/abs/2302.02936: of 50,000 images, the last
+    5,000 are held out. 50,000 digits take 15 minutes on one core.
 
     Args:
         train: generated images (n, c, h, w) in [-1, 1], in random order or with classes in turn.
-        train_labels: what they were meant to show, (n,).
+        train_labels: labels (n,) from which they were generated.
         x: real images, (m, c, h, w).
-        labels: what those do show, (m,).
-        num_classes: labels are 0 to num_classes - 1.
-        epochs: passes over the training images.
-        batch_size: images a step.
+        labels: true labels, (m,).
+        num_classes: number of classes.
+        epochs: number of passes over the training images.
+        batch_size: number of images per step.
         lr: learning rate of Adam.
-        seed: of weights, dropout and order.
+        seed: seed of weights, dropout and order.
 
     Returns:
-        The share of x that is classified correctly, in [0, 1].
+        The accuracy on x, in [0, 1].
 
     Raises:
-        ArgumentError: an argument is out of its range.
+        ArgumentError: an argument is out of range.
     """
     require_at_least(2, train=len(train))
     require_at_least(1, epochs=epochs, batch_size=batch_size)
     device = train.device
-    kept = len(train) - max(min(int(HELD_OUT * len(train)), MOST_HELD_OUT), 1)
+    size = len(train) - max(min(int(HELD_OUT * len(train)), MAX_HELD_OUT), 1)
     best = -1.0
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         seed_generators(seed, device)
         network = _classifier(train.shape[1], train.shape[2:], num_classes).to(device)
         optimizer = torch.optim.Adam(network.parameters(), lr)
         for _ in range(epochs):
-            for chosen in torch.randperm(kept).split(batch_size):
-                loss = cross_entropy(network(train[chosen]), train_labels[chosen])
+            for index in torch.randperm(size).split(batch_size):
+                loss = cross_entropy(network(train[index]), train_labels[index])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
-            held_out = _accuracy(network, train[kept:], train_labels[kept:])
+            held_out = _accuracy(network, train[size:], train_labels[size:])
             if held_out > best:
                 best, state = held_out, deepcopy(network.state_dict())
     network.load_state_dict(state)
@@ -89,8 +89,8 @@ def _classifier(channels: int, size: torch.Size, num_classes: int) -> nn.Module:
 
 def _accuracy(network: nn.Module, x: Images, labels: Labels) -> float:
     with eval_mode(network):
-        right = [
+        correct = [
             (network(images).argmax(1) == y).sum()
             for images, y in zip(x.split(500), labels.split(500), strict=True)
         ]
-    return torch.stack(right).sum().item() / len(x)
+    return torch.stack(correct).sum().item() / len(x)

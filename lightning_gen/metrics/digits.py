@@ -1,4 +1,4 @@
-"""A judge of handwritten digits: what they show, and features by which sets are compared."""
+"""Classifier of handwritten digits, and feature extractor for metrics of digits."""
 
 import hashlib
 from pathlib import Path
@@ -16,11 +16,10 @@ SIDE = 28  # pixels of MNIST's digits
 
 
 class DigitClassifier(nn.Module):
-    """Three stages of 3x3 convolutions with batch norm, a layer of features, and the classes.
+    """Three stages of 3x3 convolutions with batch norm, a layer of 64 features, and 10 classes.
 
-    `extractor` maps images (b, 1, h, w) to features (b, 64), and so is a feature extractor for
-    torchmetrics, as in
-    `FrechetInceptionDistance(judge.extractor, normalize=True, input_img_size=(1, 28, 28))`.
+    `extractor` maps images (b, 1, h, w) to features (b, 64). It can be used with torchmetrics:
+    `FrechetInceptionDistance(classifier.extractor, normalize=True, input_img_size=(1, 28, 28))`.
     """
 
     num_classes = 10
@@ -45,59 +44,59 @@ class DigitClassifier(nn.Module):
         self.last = nn.Linear(self.num_features, self.num_classes)
 
     def forward(self, x: Images) -> Logits:
-        """Logits (b, 10) of images (b, 1, h, w) in [-1, 1].
+        """Return logits (b, 10) for images (b, 1, h, w) in [-1, 1].
 
         Raises:
-            DataError: the images are neither of 28 x 28 pixels nor of 32 x 32, as of all methods.
+            DataError: the images are neither 28 x 28 nor 32 x 32 pixels; also by other methods.
         """
         return self.last(self.extractor(x))
 
     def features(self, x: Images) -> Latents:
-        """What the last layer sees of images (b, c, h, w), channel by channel: (b, 64 c)."""
+        """Return the features (b, 64 c) of images (b, c, h, w), channel by channel."""
         return self.extractor(_channels(x)).view(len(x), -1)
 
     def classify(self, x: Images) -> Labels:
-        """The digits (b,) in images of one channel; of three, the numbers 100 a + 10 b + c."""
+        """Return the digits (b,) in one channel, or the numbers 100 a + 10 b + c in three."""
         digits = self(_channels(x)).argmax(1).view(x.shape[:2])
-        places = 10 ** torch.arange(x.shape[1] - 1, -1, -1, device=x.device)
-        return (digits * places).sum(1)
+        powers = 10 ** torch.arange(x.shape[1] - 1, -1, -1, device=x.device)
+        return (digits * powers).sum(1)
 
 
 class Center(nn.Module):
-    """Images (b, 1, h, w) in [-1, 1] to intensities, without the border of 32 x 32 pixels."""
+    """Map images in [-1, 1] to intensities, and crop 32 x 32 pixels to 28 x 28."""
 
     def forward(self, x: Images) -> Tensor:
-        """(b, 1, 28, 28) in [0, 1]."""
+        """Return intensities (b, 1, 28, 28) in [0, 1] for images (b, 1, h, w)."""
         border = (x.shape[-1] - SIDE) // 2
         if x.shape[1:] != (1, SIDE + 2 * border, SIDE + 2 * border) or border not in (0, 2):
             raise DataError(
-                "the digit classifier takes images of 28 x 28 or 32 x 32 pixels and one channel, "
-                f"but these have the shape {tuple(x.shape[1:])} (channels, height, width)"
+                "the digit classifier requires images of 28 x 28 or 32 x 32 pixels and 1 channel, "
+                f"but their shape is {tuple(x.shape[1:])} (channels, height, width)"
             )
         return to_unit(x[..., border : border + SIDE, border : border + SIDE])
 
 
 def load_digit_classifier() -> DigitClassifier:
-    """The judge that ships with the package, in eval mode on the CPU.
+    """Load the digit classifier that ships with the package, in eval mode on the CPU.
 
-    The file's metadata say how it was trained, and how accurate it is on MNIST's test images.
+    The file's metadata contain the training command and the accuracy on MNIST's test images.
 
     Raises:
-        DataError: its file is damaged.
+        DataError: the file is damaged.
     """
     content = WEIGHTS.read_bytes()
     if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:
         raise DataError(
-            f"the digit classifier is damaged: {WEIGHTS} has another checksum than the one it was "
-            "made with.\nReinstall lightning_gen."
+            f"the digit classifier is damaged: {WEIGHTS} has a wrong checksum.\n"
+            "Reinstall lightning_gen."
         )
-    with torch.device("meta"):  # random weights would move torch's random state
-        judge = DigitClassifier()
-    judge.load_state_dict(
+    with torch.device("meta"):  # random weights would advance torch's generator
+        classifier = DigitClassifier()
+    classifier.load_state_dict(
         {k: v.float() if v.is_floating_point() else v for k, v in load(content).items()},
         assign=True,
     )
-    return judge.eval().requires_grad_(False)
+    return classifier.eval().requires_grad_(False)
 
 
 def _channels(x: Images) -> Tensor:

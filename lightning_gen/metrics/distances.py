@@ -1,7 +1,7 @@
-"""How far generated images lie from real ones, by the features (n, d) of an extractor.
+"""Distances between generated and real images, from features (n, d) of an extractor.
 
-A number means something beside the same number of other real images, and with the name of the
-extractor and the number of images: all of them depend on both.
+All of them depend on the extractor and on the number of images. Report both, and compare with the
+distance between as many other real images.
 """
 
 import warnings
@@ -17,36 +17,37 @@ from lightning_gen.errors import require_at_least
 from lightning_gen.sampling import seed_generators
 from lightning_gen.types import Latents, OtherLatents, to_float64
 
-SUBSETS, SUBSET_SIZE = 100, 1000  # of the kernel distance: Binkowski et al. (2018), sec. 4
-CHUNK = 500  # rows of a matrix of distances that are made at once
+SUBSETS, SUBSET_SIZE = 100, 1000  # for the kernel distance: Binkowski et al. (2018), sec. 4
+CHUNK = 500  # rows of the distance matrix computed at once
 
 
 def frechet_distance(real: Latents, generated: OtherLatents) -> float:
-    """Squared distance of the Gaussians with these features' means and covariances, 0 or more.
+    """Return the Frechet distance (FID) of two sets of features, 0 or more.
 
     Heusel et al. (2017), https://arxiv.org/abs/1706.08500; by torchmetrics, in double precision.
-    It falls as more images are taken, of real ones as well.
+    It decreases with the number of images, even for real ones.
 
     Args:
-        real: (n, d).
-        generated: (m, d).
+        real: features (n, d).
+        generated: features (m, d).
     """
     identity = nn.Identity()
-    identity.num_features = real.shape[1]  # type: ignore[assignment] # torchmetrics asks for it
+    identity.num_features = real.shape[1]  # type: ignore[assignment] # read by torchmetrics
     metric = FrechetInceptionDistance(identity)
     return _compare(metric, real, generated).item()
 
 
 def kernel_distance(real: Latents, generated: OtherLatents, seed: int = 0) -> float:
-    """Squared maximum mean discrepancy with a cubic kernel, 0 on average where nothing differs.
+    """Return the kernel distance (KID), 0 on average for two sets of the same distribution.
 
-    Binkowski et al. (2018), https://arxiv.org/abs/1801.01401; by torchmetrics, in double
-    precision: the mean over 100 subsets of 1,000 images, or of all where there are fewer.
+    The squared maximum mean discrepancy with a cubic kernel: Binkowski et al. (2018),
+    https://arxiv.org/abs/1801.01401; by torchmetrics, in double precision. The mean over 100 random
+    subsets of up to 1,000 images.
 
     Args:
-        real: (n, d).
-        generated: (m, d).
-        seed: of the subsets.
+        real: features (n, d).
+        generated: features (m, d).
+        seed: seed of the subsets.
     """
     size = min(SUBSET_SIZE, len(real), len(generated))
     with warnings.catch_warnings():
@@ -66,41 +67,41 @@ def _compare(metric: Metric, real: Latents, generated: OtherLatents) -> Any:
 
 
 def prdc(real: Latents, generated: OtherLatents, k: int = 5) -> dict[str, float]:
-    """Precision, recall, density and coverage, by balls that reach to the k-th neighbour.
+    """Return precision, recall, density and coverage, from balls up to the k-th nearest neighbor.
 
-    Precision is the share of generated images in the ball of some real one, recall the share of
-    real ones in the ball of some generated one (Kynkaanniemi et al., 2019,
-    https://arxiv.org/abs/1904.06991). Density counts the real balls about a generated image, in
-    units of k, and is 1 on average where nothing differs; coverage is the share of real balls
-    that hold a generated image (Naeem et al., 2020, https://arxiv.org/abs/2002.09797).
+    Precision is the share of generated images in the ball of any real image, recall the share of
+    real images in the ball of any generated image (Kynkaanniemi et al., 2019,
+    https://arxiv.org/abs/1904.06991). Density is the number of real balls around a generated
+    image divided by k, 1 on average for equal distributions; coverage is the share of real balls
+    that contain a generated image (Naeem et al., 2020, https://arxiv.org/abs/2002.09797).
 
     Args:
-        real: (n, d).
-        generated: (m, d).
-        k: neighbours of an image among those of its own set.
+        real: features (n, d).
+        generated: features (m, d).
+        k: number of neighbors, in the image's own set.
 
     Raises:
-        ArgumentError: k is not positive, or a set has no k + 1 images.
+        ArgumentError: k is not positive, or a set has fewer than k + 1 images.
     """
     require_at_least(1, k=k)
     require_at_least(k + 1, real=len(real), generated=len(generated))
     real, generated = to_float64(real), to_float64(generated)
     radii, generated_radii = _radii(real, k), _radii(generated, k)
-    about = torch.zeros(len(generated), device=real.device)
+    balls = torch.zeros(len(generated), device=real.device)
     recalled = covered = 0
     for x, radius in zip(real.split(CHUNK), radii.split(CHUNK), strict=True):
         distance = torch.cdist(x, generated)
-        about += (distance < radius[:, None]).sum(0)
+        balls += (distance < radius[:, None]).sum(0)
         recalled += int((distance < generated_radii).any(1).sum())
         covered += int((distance.amin(1) < radius).sum())
     return {
-        "precision": to_float64(about > 0).mean().item(),
+        "precision": to_float64(balls > 0).mean().item(),
         "recall": recalled / len(real),
-        "density": to_float64(about).mean().item() / k,
+        "density": to_float64(balls).mean().item() / k,
         "coverage": covered / len(real),
     }
 
 
 def _radii(points: Tensor, k: int) -> Tensor:
-    """Distances to the k-th neighbour; the nearest point of all is the point itself."""
+    """Return the distances to the k-th neighbor; the nearest point is the point itself."""
     return torch.cat([torch.cdist(x, points).kthvalue(k + 1).values for x in points.split(CHUNK)])

@@ -1,18 +1,18 @@
-"""The nearest of other images, by the Euclidean distance of intensities in [0, 1]."""
+"""Nearest neighbors of images, by the Euclidean distance of intensities in [0, 1]."""
 
 import torch
 from torch import Tensor
 
 from lightning_gen.types import Images, Labels, OtherImages, OtherLabels, to_unit
 
-CHUNK = 250  # images that are compared with all others at once
-CANDIDATES = 4  # looked at again: products of matrices round, and would not see that images agree
+CHUNK = 250  # images compared with all others at once
+CANDIDATES = 4  # compared exactly: a rounded matrix product is not 0 for equal images
 
 
 def nearest_images(x: Images, others: OtherImages) -> tuple[Tensor, Tensor]:
-    """Distances (n,) of images to the nearest of the others, and its place (n,) among them.
+    """Return the distances (n,) of images to the nearest of others, and the indices (n,) of those.
 
-    Every one is compared with every other: 10,000 with 50,000 digits take 10 s of one core.
+    All pairs are compared: 10,000 digits with 50,000 take 10 s on one core.
 
     Args:
         x: (n, c, h, w) in [-1, 1].
@@ -20,25 +20,24 @@ def nearest_images(x: Images, others: OtherImages) -> tuple[Tensor, Tensor]:
     """
     points = to_unit(others).flatten(1)  # (m, d)
     halves = points.square().sum(1) / 2
-    distances, places = [], []
+    distances, indices = [], []
     for chunk in x.split(CHUNK):
         query = to_unit(chunk).flatten(1)
         near = torch.addmm(halves, query, points.T, alpha=-1)  # |q - p|^2 = |q|^2 + 2 near
         candidates = near.topk(min(CANDIDATES, len(points)), largest=False).indices
         exact = (query[:, None] - points[candidates]).norm(dim=2)  # (chunk, candidates)
-        distance, chosen = exact.min(1)
+        distance, best = exact.min(1)
         distances.append(distance)
-        places.append(candidates.gather(1, chosen[:, None])[:, 0])
-    return torch.cat(distances), torch.cat(places)
+        indices.append(candidates.gather(1, best[:, None])[:, 0])
+    return torch.cat(distances), torch.cat(indices)
 
 
 def nearest_neighbour_error(
     train: OtherImages, train_labels: OtherLabels, x: Images, labels: Labels
 ) -> float:
-    """Share of images x whose nearest training image has another label, in [0, 1].
+    """Return the error on images x of a 1-nearest-neighbor classifier, in [0, 1].
 
-    With generated training images and real x, as in Radford et al. (2015), app.: what a
-    conditional model is worth to the simplest of classifiers.
+    Radford et al. (2015), app., use generated training images and real x.
     """
-    _, places = nearest_images(x, train)
-    return (train_labels[places] != labels).cpu().double().mean().item()
+    _, indices = nearest_images(x, train)
+    return (train_labels[indices] != labels).cpu().double().mean().item()

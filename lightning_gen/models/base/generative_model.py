@@ -157,8 +157,8 @@ class GenerativeModel(LightningModule, ABC):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed the noise of this batch."""
-        batches = batches_seen(self.trainer)
-        seed_generators(derive_seed(self.seed, batches, self.global_rank), self.device)
+        index = batches_seen(self.trainer) - 1
+        seed_generators(derive_seed(self.seed, index, self.global_rank), self.device)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Log the metrics of the step, at intervals because logging is slower than a small network.
@@ -173,7 +173,7 @@ class GenerativeModel(LightningModule, ABC):
     def is_logging_step(self) -> bool:
         """Whether the metrics of the last training batch are logged."""
         trainer: Any = self.trainer
-        every, batches = trainer.log_every_n_steps, batches_seen(trainer, including_current=True)
+        every, batches = trainer.log_every_n_steps, batches_seen(trainer)
         return bool(trainer.fast_dev_run or (every and batches and batches % every == 0))
 
     def on_train_end(self) -> None:

@@ -32,7 +32,7 @@ class NonFiniteGuard:
         if model.trainer.world_size > 1:
             torch.distributed.all_reduce(finite, torch.distributed.ReduceOp.MIN)
         self.check(model)
-        step = f"epoch {model.current_epoch}, batch {batches_seen(model.trainer)}"
+        step = f"epoch {model.current_epoch}, batch {batches_seen(model.trainer) - 1}"
         self.pending = finite, dict(metrics), step
         if finite.device.type == "cpu":
             self.check(model)

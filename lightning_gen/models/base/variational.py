@@ -144,7 +144,7 @@ class VariationalModel(EncoderDecoder, GenerativeModel, ABC):
             batches = self.trainer.num_training_batches
             if batches == float("inf"):
                 raise ArgumentError("kl_warmup", "counts epochs: it needs a loader with a length")
-            epochs = batches_seen(self.trainer, including_current=True) / batches
+            epochs = batches_seen(self.trainer) / batches
             self.warmup = min(epochs / self.kl_warmup, 1)
         if not self.initialized and isinstance(self.decoder, MLPDecoder | ConvDecoder):
             x = cast(Tensor, self.all_gather(self.read(batch)[0]))  # of all processes
