@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lightning_gen.losses import ADVERSARIAL_LOSSES, gradient_penalty, squared_gradient
 from lightning_gen.models.base.arguments import AdversarialArguments
-from lightning_gen.models.base.average import discard_average, restore_average
+from lightning_gen.models.base.average import current_average, restored_average
 from lightning_gen.models.base.checks import check_arguments, check_batch_norm, check_pack
 from lightning_gen.models.base.generative_model import GenerativeModel
 from lightning_gen.models.base.settings import AdversarialSettings
@@ -71,7 +71,7 @@ class AdversarialModel(GenerativeModel, ABC):
         """Algorithm 1; its inner loop "for k steps" runs over successive batches."""
         x, c = self.unpack(batch)
         if not len(x):
-            check_pack(self)
+            check_pack(self.settings.pack, self.trainer)
             return
         generator_turn = (self.trainer.global_step + 1) % self.settings.k == 0
         fake = self.generate(len(x), *c) if self.settings.share_fakes and generator_turn else None
@@ -174,9 +174,10 @@ class AdversarialModel(GenerativeModel, ABC):
     def on_fit_start(self) -> None:
         """Discard an average that `GeneratorEMA` does not update in this run."""
         super().on_fit_start()
-        discard_average(self)
+        self.average = current_average(self.average, self.trainer)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Load the average of G, if the checkpoint has one."""
         super().on_load_checkpoint(checkpoint)
-        restore_average(self, checkpoint["state_dict"])
+        weights = checkpoint["state_dict"]
+        self.average = restored_average(self.average, self.generator, weights)

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from inspect import signature
-from typing import TYPE_CHECKING
 from warnings import warn
 
 import torch
+from lightning import Trainer
 from torch import Tensor, nn
 
 from lightning_gen.errors import ArgumentError, DataError, reject_unknown
@@ -13,9 +13,6 @@ from lightning_gen.models.base.settings import AdversarialSettings
 from lightning_gen.networks import BATCH_NORMS
 from lightning_gen.sampling import eval_mode
 from lightning_gen.types import ImageShape
-
-if TYPE_CHECKING:
-    from lightning_gen.models.base.adversarial import AdversarialModel
 
 
 def check_arguments(model: object, given: Iterable[str], settings: type) -> None:
@@ -53,14 +50,13 @@ def check_batch_norm(discriminator: nn.Module, settings: AdversarialSettings) ->
         )
 
 
-def check_pack(model: "AdversarialModel") -> None:
+def check_pack(pack: int, trainer: Trainer) -> None:
     """Reject batches smaller than a pack, except the last one of an epoch.
 
     Raises:
         ArgumentError: If another batch is too small.
     """
-    if not (model.trainer.is_last_batch and model.trainer.global_step):
-        pack = model.settings.pack
+    if not (trainer.is_last_batch and trainer.global_step):
         raise ArgumentError("pack", f"is {pack}, but the batch has fewer images")
 
 
