@@ -51,9 +51,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> list[list[dict[str, Any]]]
         ("spectral_norm", "micro_batches_spectral_norm"),
     ],
 )
-def test_two_processes_with_half_batches_equal_one(
-    both: Any, whole: str, distributed: str
-) -> None:
+def test_two_processes_with_half_batches_equal_one(both: Any, whole: str, distributed: str) -> None:
     """Half batches of 4 images, whole or in micro-batches of 3 and 1."""
     (one,), two = both
     assert one[whole]["steps"] == two[0][distributed]["steps"] == 12

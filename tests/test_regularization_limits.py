@@ -39,7 +39,9 @@ def test_spectral_norm_is_applied_once() -> None:
         (lambda D: ConditionalGAN(SHAPE, discriminator=D, projection=True), "projection"),
     ],
 )
-def test_options_of_the_default_network_are_rejected_with_a_custom_one(model: Any, argument: str) -> None:
+def test_options_of_the_default_network_are_rejected_with_a_custom_one(
+    model: Any, argument: str
+) -> None:
     custom = nn.Sequential(nn.Flatten(), nn.Linear(256, 1))
     with pytest.raises(ArgumentError, match=f"{argument} has no effect on a custom"):
         model(custom)
