@@ -109,7 +109,7 @@ class CycleGAN(base.ImageTranslation, base.GenerativeModel):
         }
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Update G and F, then D_A and D_B on images generated before that base.update."""
+        """Update G and F, then D_A and D_B on images generated before that update."""
         a, b = map(self.to_device, self.read(batch))
         fakes: Fakes = []
         base.update(self, "g", lambda a, b: self.generator_terms(a, b, fakes), a, b)

@@ -29,8 +29,7 @@ else:
 class EncoderDecoder(Base):
     """Mixin of autoencoders: codes, reconstructions and samples in eval mode, without gradients.
 
-    Images are (b, *image_shape) in [-1, 1], codes (b, latent_dim), and labels (b,), which
-    conditional models need.
+    Images are (b, *image_shape) in [-1, 1], codes (b, latent_dim), labels of the images (b,).
     """
 
     encoder: nn.Module
