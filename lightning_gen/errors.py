@@ -67,6 +67,9 @@ def reject_unknown(cls: type, given: Iterable[str], known: Iterable[str]) -> Non
     names = list(known)
     for name in given:
         if name not in names:
-            close = get_close_matches(name, [*names, *signature(cls).parameters], n=1)
+            arguments = [
+                argument for base in cls.__mro__ for argument in signature(base).parameters
+            ]
+            close = get_close_matches(name, [*names, *arguments], n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise TypeError(f"{cls.__name__} got an unexpected keyword argument {name!r}{hint}")

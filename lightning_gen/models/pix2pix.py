@@ -6,7 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from lightning_gen.errors import ArgumentError, DataError, require_at_least, require_one_of
+from lightning_gen.errors import (
+    ArgumentError,
+    DataError,
+    reject_unknown,
+    require_at_least,
+    require_one_of,
+)
 from lightning_gen.losses import Adversarial
 from lightning_gen.models import base
 from lightning_gen.networks import Norm, PatchDiscriminator, UNetGenerator
@@ -70,6 +76,7 @@ class Pix2Pix(base.ImageTranslation, base.AdversarialModel):
         discriminator: nn.Module | None = None,
         **settings: Unpack[base.RegularizationArguments],
     ) -> None:
+        reject_unknown(type(self), settings, base.RegularizationArguments.__annotations__)
         channels_a, h, w = base.check_image_shape(image_shape)
         channels_b = channels_a if target_channels is None else target_channels
         require_one_of(("AtoB", "BtoA"), direction=direction)

@@ -12,7 +12,11 @@ from lightning_gen.networks.autoencoders import (
 from lightning_gen.networks.conditional import LabelEmbedding, ProjectionDiscriminator, conditioned
 from lightning_gen.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from lightning_gen.networks.mlp import MLPDiscriminator, MLPGenerator
-from lightning_gen.networks.normalization import BATCH_NORMS, frozen_power_iteration, frozen_statistics
+from lightning_gen.networks.normalization import (
+    BATCH_NORMS,
+    frozen_power_iteration,
+    frozen_statistics,
+)
 from lightning_gen.networks.patches import PatchDiscriminator
 from lightning_gen.networks.reference import load_reference_weights, save_reference_weights
 from lightning_gen.networks.regularization import (
