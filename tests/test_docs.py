@@ -55,7 +55,7 @@ def write_images(folder: Path, n: int, size: tuple[int, int]) -> None:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the files that commands need: checkpoints, images, programs of the documents."""
+    """A folder with the files that commands need: checkpoints, images, programs."""
     folder = tmp_path_factory.mktemp("docs")
     with inside(folder):
         for command in ("fit --config quickstart", "fit --config vae-mnist"):
@@ -137,6 +137,7 @@ def test_quotes_are_verbatim(title: str, code: str) -> None:
 def test_links_and_flags_exist(name: str) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", DOCUMENTS[name])
     assert not [link for link in links if not (ROOT / name).parent.joinpath(link).exists()]
-    flags = re.findall(r"--(?:model|data|grid|latents|density|ema|gan_monitor)\.(\w+)", DOCUMENTS[name])
+    groups = "model|data|grid|latents|density|ema|gan_monitor"
+    flags = re.findall(rf"--(?:{groups})\.(\w+)", DOCUMENTS[name])
     defined = re.findall(r"(\w+): ", DOCUMENTS[name])  # in programs of the document
     assert set(flags) <= {*ARGUMENTS, *defined, "help"}
