@@ -6,7 +6,7 @@ from inspect import signature
 
 
 class UserError(Exception):
-    """Something outside the code is wrong; the message names it and the remedy."""
+    """Base class of errors that users can fix; the message names the problem and the fix."""
 
 
 class ArgumentError(UserError, ValueError):
@@ -22,15 +22,15 @@ class DataError(UserError, ValueError):
 
 
 class CheckpointError(UserError):
-    """A checkpoint cannot be read, or does not contain what is needed."""
+    """A checkpoint cannot be read, or lacks required content."""
 
 
 class NotReadyError(UserError):
-    """The model needs another step first, which the message names."""
+    """The model is not ready; the message names the missing step."""
 
 
 def first_few(lines: list[str], shown: int = 10) -> list[str]:
-    """Return the first lines, and the number of further ones."""
+    """Return the first lines, and the number of remaining ones."""
     more = len(lines) - shown
     return [*lines[:shown], f"and {more} more"] if more > 0 else lines
 

@@ -26,7 +26,7 @@ class AdversarialLoss:
         relativistic: whether the loss of G depends on real scores.
         has_targets: whether D regresses real scores to a target, which can be smoothed.
         scores_are_logits: whether sigmoid(score) is D(x) of the paper.
-        scale: weight of the loss of D, and of terms that are part of it.
+        scale: weight of the loss of D, including label smoothing.
         generator_scale: weight of the loss of G.
     """
 
@@ -79,7 +79,7 @@ def hinge(real: Logits, fake: Logits) -> Scalar:
 
 
 def wasserstein(real: Logits, fake: Logits) -> Scalar:
-    """D(G(z)) - D(x): Arjovsky et al. (2017), eq. 3; D must be Lipschitz by other means."""
+    """D(G(z)) - D(x): Arjovsky et al. (2017), eq. 3; D must be kept Lipschitz separately."""
     return fake.mean() - real.mean()
 
 
@@ -94,7 +94,7 @@ def relativistic(real: Logits, fake: Logits) -> Scalar:
 
 
 def relativistic_of_generator(real: Logits, fake: Logits) -> Scalar:
-    """-log sigmoid(D(G(z)) - D(x)): the same with roles exchanged."""
+    """-log sigmoid(D(G(z)) - D(x)): the same with the roles swapped."""
     return softplus(real - fake).mean()
 
 

@@ -1,4 +1,4 @@
-"""Networks: plain torch modules, independent of the training."""
+"""Networks: plain torch modules, independent of training."""
 
 from lightning_gen.networks.augment import Augmentation, augment
 from lightning_gen.networks.autoencoders import (

@@ -11,9 +11,9 @@ BATCH_NORMS = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNor
 
 @contextmanager
 def frozen_statistics(networks: Iterable[nn.Module]) -> Iterator[None]:
-    """Keep the statistics of batch norms, and the power iteration of spectral norms, as they are.
+    """Freeze the statistics of batch norm and the power iteration of spectral norm.
 
-    Batch norms still normalize by the batch.
+    Batch norm still normalizes with the statistics of the batch.
     """
     networks = list(networks)
     modules = [module for network in networks for module in network.modules()]
@@ -30,7 +30,7 @@ def frozen_statistics(networks: Iterable[nn.Module]) -> Iterator[None]:
 
 @contextmanager
 def frozen_power_iteration(networks: Iterable[nn.Module]) -> Iterator[None]:
-    """Keep the singular vectors of spectral norms."""
+    """Freeze the singular vectors of spectral norm."""
     modules = [module for network in networks for module in network.modules()]
     lists = [module for module in modules if isinstance(module, ParametrizationList)]
     norms = [norm for parametrizations in lists for norm in parametrizations if norm.training]

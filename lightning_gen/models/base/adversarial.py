@@ -27,7 +27,7 @@ from lightning_gen.types import Batch, Images, ImageShape, Latents, Logits, Unpa
 class AdversarialModel(GenerativeModel, ABC):
     """Base class of GANs: Algorithm 1, for any networks, losses, penalties and condition.
 
-    The condition c is what both networks take as input besides z or x: nothing for a GAN, labels
+    The condition c is the input of both networks in addition to z or x: nothing for a GAN, labels
     for a conditional GAN, the source image for pix2pix.
 
     Args:
@@ -125,7 +125,7 @@ class AdversarialModel(GenerativeModel, ABC):
         return self.to_device(torch.randn(n, self.latent_dim, device=self.device))
 
     def forward(self, z: Tensor, *c: Tensor) -> Images:
-        """Return G(z, c); in eval mode by the average of G, if there is one."""
+        """Return G(z, c); in eval mode, from the average of G if there is one."""
         G = self.generator if self.training or self.average is None else self.average
         return G(z, *c)
 

@@ -27,9 +27,9 @@ def current_average(average: nn.Module | None, trainer: Trainer) -> nn.Module | 
 def restored_average(
     average: nn.Module | None, generator: nn.Module, state_dict: MutableMapping[str, Tensor]
 ) -> nn.Module | None:
-    """Return an average that takes the weights of a state dict, if it has any.
+    """Return the average into which a state dict can be loaded, if any.
 
-    A state dict without an average gets a copy of the generator for a model that has one.
+    If only the model has an average, add the generator's weights to the state dict as its average.
     """
     if any(name.startswith("average.") for name in state_dict):
         return average or deepcopy(generator).requires_grad_(False)

@@ -1,4 +1,4 @@
-"""Checks of arguments and custom networks when a model is made."""
+"""Checks of arguments and custom networks when a model is created."""
 
 from collections.abc import Callable, Iterable
 from inspect import signature
@@ -40,7 +40,7 @@ def check_image_shape(image_shape: ImageShape) -> ImageShape:
 
 
 def check_batch_norm(discriminator: nn.Module, settings: AdversarialSettings) -> None:
-    """Warn if a gradient penalty meets a D with batch norm, whose scores depend on the batch."""
+    """Warn if gradient penalties are combined with batch norm in D: scores depend on the batch."""
     penalized = settings.gradient_penalty or settings.r1 or settings.r2
     if penalized and any(isinstance(module, BATCH_NORMS) for module in discriminator.modules()):
         warn(
@@ -83,7 +83,7 @@ def make_players(
 ) -> tuple[nn.Module, nn.Module]:
     """Return the custom networks, or the defaults where there are none, in training mode.
 
-    Custom networks are run on two latents, so that a mismatch is found before the training.
+    Custom networks are run on two latents, so that a mismatch is found before training.
 
     Args:
         generator: custom generator.
@@ -93,7 +93,7 @@ def make_players(
         latent_dim: dimension of z.
         image_shape: (channels, height, width).
         condition: dimension of the condition of both networks.
-        pack: number of images that D scores jointly, joined along their channels.
+        pack: number of images that D scores jointly, concatenated along the channels.
 
     Raises:
         ArgumentError: naming the network, its input and its output.
@@ -120,7 +120,7 @@ def make_network(
 ) -> nn.Module:
     """Return a custom network from images to images or scores, or the default, in training mode.
 
-    A custom network is run on two images, so that a mismatch is found before the training.
+    A custom network is run on two images, so that a mismatch is found before training.
 
     Args:
         argument: name of the network.
@@ -154,7 +154,7 @@ def check_encoder_decoder(
     outputs: int,
     condition: int,
 ) -> None:
-    """Run an encoder and a decoder on two images, so that a mismatch is found before the training.
+    """Run an encoder and a decoder on two images, so that a mismatch is found before training.
 
     Raises:
         ArgumentError: naming the network, its input and its output.

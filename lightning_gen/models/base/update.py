@@ -26,7 +26,7 @@ def update(
 ) -> None:
     """Take one optimizer step of one player on the sum of its terms.
 
-    The other players stay the same to the bit: their parameters do not require gradients, and their
+    The other players remain bit-identical: their parameters do not require gradients, and their
     normalization layers keep their statistics. Only steps of the first player are counted, so
     ``trainer.global_step`` is the number of batches.
 
