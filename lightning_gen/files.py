@@ -14,7 +14,7 @@ from lightning_gen.errors import CheckpointError
 
 
 def read_data(path: Path) -> Any:
-    """Load a file written by `torch.save` onto the CPU.
+    """Load a file of `torch.save` onto the CPU.
 
     Raises:
         CheckpointError: If the file is missing, damaged, of another kind, or contains code.

@@ -26,7 +26,7 @@ class AdversarialLoss:
         relativistic: whether the loss of G depends on real scores.
         has_targets: whether D regresses real scores to a target, which can be smoothed.
         scores_are_logits: whether sigmoid(score) is D(x) of the paper.
-        scale: weight of the loss of D, including label smoothing.
+        scale: weight of the loss of D, and of terms that are part of it.
         generator_scale: weight of the loss of G.
     """
 
