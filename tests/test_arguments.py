@@ -68,10 +68,11 @@ def passed_on(cls: type) -> dict[str, Any]:
     return get_type_hints(TYPED_DICTS[found[1]])
 
 
-def make(name: str, **kwargs: Any) -> Any:
+def make(name: str, shape: tuple[int, int, int] = SHAPE, **kwargs: Any) -> Any:
+    """Return a small model."""
     cls = getattr(models, name)
     known = named(cls) | passed_on(cls)
-    return cls(SHAPE, **{key: value for key, value in SMALL.items() if key in known} | kwargs)
+    return cls(shape, **{key: value for key, value in SMALL.items() if key in known} | kwargs)
 
 
 # Names

@@ -21,7 +21,7 @@ class IWAE(base.VariationalModel):
         ArgumentError: If an argument is out of range, or a custom network does not fit.
     """
 
-    hidden_arguments = ["beta", "kl_warmup", "free_bits"]  # the bound has no KL term
+    hidden_arguments = ["beta", "kl_warmup", "free_bits", "num_classes"]  # no KL term, no labels
 
     def __init__(
         self, image_shape: ImageShape, k: int = 5, **variational: Unpack[base.LatentArguments]
