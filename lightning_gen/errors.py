@@ -6,7 +6,7 @@ from inspect import signature
 
 
 class UserError(Exception):
-    """Something outside the code is wrong; the message names it and the remedy."""
+    """Base class of errors that users can fix; the message names the problem and the fix."""
 
 
 class ArgumentError(UserError, ValueError):
@@ -22,15 +22,15 @@ class DataError(UserError, ValueError):
 
 
 class CheckpointError(UserError):
-    """A checkpoint cannot be read, or does not contain what is needed."""
+    """A checkpoint cannot be read, or lacks required content."""
 
 
 class NotReadyError(UserError):
-    """The model needs another step first, which the message names."""
+    """The model is not ready; the message names the missing step."""
 
 
 def first_few(lines: list[str], shown: int = 10) -> list[str]:
-    """Return the first lines, and the number of further ones."""
+    """Return the first lines, and the number of remaining ones."""
     more = len(lines) - shown
     return [*lines[:shown], f"and {more} more"] if more > 0 else lines
 
@@ -67,6 +67,9 @@ def reject_unknown(cls: type, given: Iterable[str], known: Iterable[str]) -> Non
     names = list(known)
     for name in given:
         if name not in names:
-            close = get_close_matches(name, [*names, *signature(cls).parameters], n=1)
+            arguments = [
+                argument for base in cls.__mro__ for argument in signature(base).parameters
+            ]
+            close = get_close_matches(name, [*names, *arguments], n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise TypeError(f"{cls.__name__} got an unexpected keyword argument {name!r}{hint}")

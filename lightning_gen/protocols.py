@@ -1,4 +1,4 @@
-"""Protocols: the methods by which callbacks, metrics and commands use models and data."""
+"""Protocols: methods of models and data that callbacks, metrics and commands call."""
 
 from collections.abc import Callable, Mapping
 from inspect import signature
@@ -100,7 +100,7 @@ class Conditional(Protocol):
 def classes_of(model: object) -> int:
     """Return the number of classes of a conditional model, or 0 for any other.
 
-    `num_classes` alone does not make a foreign model conditional: its methods must take labels.
+    `num_classes` alone does not make a custom model conditional: its methods must take labels.
     """
     if not isinstance(model, Conditional) or not model.num_classes:
         return 0
@@ -123,7 +123,7 @@ def _accepts(method: Callable[..., object], n: int) -> bool:
 
 
 def labels_for(model: object, labels: Labels | None) -> tuple[Labels, ...]:
-    """Return the labels as further arguments of a conditional model, () for other models."""
+    """Return the labels as extra arguments for a conditional model, () for other models."""
     return (labels,) if classes_of(model) and labels is not None else ()
 
 
@@ -153,7 +153,7 @@ class HasDropoutAtTest(Protocol):
 
 @runtime_checkable
 class Visualizes(Protocol):
-    """A model that visualizes what it does with a batch."""
+    """A model that visualizes its translations of a batch."""
 
     def visualize(self, batch: Any) -> Mapping[Direction, tuple[Images, ...]]:
         """Return images, their translations, and targets or reconstructions, by direction."""

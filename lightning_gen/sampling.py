@@ -1,4 +1,4 @@
-"""Random numbers, and evaluation that leaves a training undisturbed."""
+"""Random numbers, and evaluation without side effects on training."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ _calls = count()
 
 
 def derive_seed(*key: int) -> int:
-    """Return a 64-bit seed derived from several numbers; other numbers give unrelated seeds."""
+    """Return a 64-bit seed derived from several numbers; different numbers give unrelated seeds."""
     return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
 
 
@@ -55,13 +55,13 @@ def keep_dropout(network: nn.Module, enabled: bool = True) -> None:
 def sampling_mode(
     model: nn.Module, device: torch.device, seed: int | None = None
 ) -> Iterator[None]:
-    """Run a model in eval mode with its own random numbers, then restore those of torch.
+    """Run a model in eval mode with its own random numbers, then restore torch's random state.
 
     Args:
         model: model to sample from.
         device: device of the model.
         seed: seed of the random numbers. By default, they differ between calls, and are derived
-            from `torch.initial_seed()`, so a seeded program repeats them.
+            from `torch.initial_seed()`, so a seeded program reproduces them.
     """
     seed = derive_seed(torch.initial_seed(), next(_calls)) if seed is None else seed
     devices = [device] if device.type == "cuda" else []

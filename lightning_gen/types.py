@@ -1,8 +1,8 @@
 """Shared types and the image convention.
 
 An image is a float tensor in [-1, 1], channels first. Data sets hold the same image as uint8 in
-[0, 255], or as uint16 in [0, 65535]. Shapes are checked if jaxtyping is installed, as in the tests;
-otherwise, they cost nothing.
+[0, 255], or as uint16 in [0, 65535]. Annotated shapes are checked if jaxtyping is installed, as in
+the tests; otherwise, they have no cost.
 """
 
 from collections.abc import Mapping, Sequence
@@ -84,7 +84,7 @@ def to_pixels(x: Tensor, dtype: torch.dtype = torch.uint8) -> Tensor:
 
 
 def to_rgb(x: Images) -> Translations:
-    """Convert images to three channels: repeat the first of one or two, take the first three."""
+    """Convert images to RGB: repeat the first of one or two channels, keep the first three."""
     return x[:, :3] if x.shape[1] > 2 else x[:, :1].expand(-1, 3, -1, -1)
 
 

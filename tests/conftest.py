@@ -1,4 +1,4 @@
-"""Small models and data that every test file uses, and no network."""
+"""Small models and data that all test files use; no access to the internet."""
 
 import os
 import socket
@@ -16,17 +16,13 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-import tests.typecheck  # noqa: F401 -- the hook below names it
+import tests.typecheck  # noqa: F401 -- the hook below imports it by name
 
-with install_import_hook("lightning_gen", "tests.typecheck.check"):
-    import lightning_gen.callbacks
-    import lightning_gen.cli.evaluate
-    import lightning_gen.cli.sample
-    import lightning_gen.cli.training  # noqa: F401
-    from lightning_gen import DCGAN, GAN
-    from tests.command_line import move_into
+install_import_hook("lightning_gen", "tests.typecheck.check")  # checks shapes and types of calls
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # threads of several workers would wait for each other
+from lightning_gen import DCGAN, GAN  # noqa: E402
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # threads of several workers would compete for the cores
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
 
@@ -57,9 +53,9 @@ def images(n: int = 32, shape: tuple[int, int, int] = SHAPE) -> Tensor:
 
 
 def picture(number: int, size: tuple[int, int] = (24, 16)) -> Image.Image:
-    """A smooth picture, unlike any other."""
-    colours = np.random.default_rng(number).integers(0, 256, (4, 4, 3), dtype=np.uint8)
-    return Image.fromarray(colours).resize(size, Image.Resampling.BICUBIC)
+    """A smooth image, different for each number."""
+    colors = np.random.default_rng(number).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    return Image.fromarray(colors).resize(size, Image.Resampling.BICUBIC)
 
 
 def loader(x: Tensor | None = None, batch_size: int = 8) -> DataLoader:
@@ -68,12 +64,12 @@ def loader(x: Tensor | None = None, batch_size: int = 8) -> DataLoader:
 
 
 def one_of_two(rank: int) -> Any:
-    """What data see of a trainer in the first or the second of two processes."""
+    """Attributes that data modules read from a trainer, in one of two processes."""
     return SimpleNamespace(world_size=2, global_rank=rank, overfit_batches=0, ckpt_path=None)
 
 
 def state(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of every parameter and buffer."""
+    """A copy of all parameters and buffers."""
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
@@ -83,7 +79,7 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
 
 @pytest.fixture
 def fit(tmp_path: Path) -> Callable[..., Trainer]:
-    """Train on random images, with nothing written unless a flag asks for it."""
+    """Train on random images; write files only if an argument of the Trainer says so."""
 
     def fit(model: LightningModule, data: Any = None, **flags: Any) -> Trainer:
         defaults = {
@@ -106,6 +102,8 @@ def fit(tmp_path: Path) -> Callable[..., Trainer]:
 
 @pytest.fixture
 def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.command_line import move_into  # tests of models do not import the command line
+
     move_into(tmp_path, monkeypatch)
 
 
@@ -116,12 +114,12 @@ def _seeded() -> None:
 
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse every connection that leaves this machine."""
+    """Raise an error if a test connects to another machine."""
     connect = socket.socket.connect
 
     def local_only(self: socket.socket, address: Any) -> None:
         if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "localhost", "::1"):
-            raise OSError(f"a test tried to reach {address}")
+            raise OSError(f"a test tried to connect to {address}")
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", local_only)

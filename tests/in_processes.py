@@ -1,8 +1,4 @@
-"""Trains models in some processes and leaves what each of them came to; run by test_processes.py.
-
-The noise is made from the images, so that two processes with half a batch each draw what one with
-the whole batch does.
-"""
+"""Train models in one or more processes and save the results; run by test_processes.py."""
 
 import os
 import sys
@@ -17,23 +13,30 @@ from torch.utils.data import DataLoader, DistributedSampler, StackDataset, Tenso
 from lightning_gen import GAN, CycleGAN, GeneratorEMA, Pix2Pix
 
 
-class Reproducible(GAN):
-    def split(self, batch: Any) -> Any:
-        x, c = super().split(batch)
-        self.z = x.flatten(1)[:, :4]
-        return x, c
+class NoiseFromImages(GAN):
+    """A GAN whose noise z depends only on the images, so it does not change with their batches.
 
-    def latents(self, n: int) -> Tensor:
-        return self.z
+    Two processes with half a batch each, or micro-batches, then have the z of the whole batch.
+    """
+
+    def unpack(self, batch: Any) -> Any:
+        x, _ = super().unpack(batch)
+        return x, (x.flatten(1)[:, : self.latent_dim],)
+
+    def generate(self, n: int, *c: Tensor) -> Tensor:
+        (z,) = c
+        return self(z)
+
+    def discriminate(self, x: Tensor, *c: Tensor) -> Tensor:
+        return super().discriminate(x)
 
 
-def play(processes: int, out: Path, own_noise: bool = False, poison: bool = False) -> Any:
-    """Train a GAN; what it came to."""
+def train_gan(processes: int, out: Path, cls: type[GAN] = NoiseFromImages, **kwargs: Any) -> Any:
+    """Train a GAN and return its weights, number of steps and validation metrics."""
     seed_everything(0, verbose=False)
     x = torch.rand(32, 1, 8, 8) * 2 - 1
-    if poison:
-        x[20] = float("nan")  # one process meets it first, in the third batch of the epoch
-    cls = GAN if own_noise else Reproducible
+    if kwargs.pop("nan", False):
+        x[20] = float("nan")  # in the third batch of the epoch, in one process
     model = cls(
         (1, 8, 8),
         latent_dim=4,
@@ -45,14 +48,14 @@ def play(processes: int, out: Path, own_noise: bool = False, poison: bool = Fals
         k=2,
         r1=0.5,
         r2=0.5,
+        **kwargs,
     )
     trainer = make_trainer(processes, out, max_epochs=3, callbacks=[GeneratorEMA(halflife=50)])
     data = DataLoader(TensorDataset(x), batch_size=8 // processes, shuffle=False)
-    noise = []
-    if own_noise:
-        draw = model.latents
-        model.latents = lambda n: noise.append(draw(n)) or noise[-1]
-    trainer.fit(model, _shared(data, processes), DataLoader(TensorDataset(x), batch_size=8))
+    noise: list[Tensor] = []
+    latents = model.latents
+    model.latents = lambda n: noise.append(latents(n)) or noise[-1]  # type: ignore[method-assign]
+    trainer.fit(model, _distribute(data, processes), DataLoader(TensorDataset(x), batch_size=8))
     return {
         "weights": model.state_dict(),
         "steps": trainer.global_step,
@@ -61,8 +64,12 @@ def play(processes: int, out: Path, own_noise: bool = False, poison: bool = Fals
     }
 
 
-def translations(out: Path) -> dict[str, Any]:
-    """Two processes: what CycleGAN's pools and the weights are, and the pools from a checkpoint."""
+def train_translation(out: Path) -> dict[str, Any]:
+    """Train CycleGAN and pix2pix in two processes.
+
+    Returns:
+        Weights of both, the pools of CycleGAN, and the pools that its checkpoint restores.
+    """
     seed_everything(0, verbose=False)
     a, b = torch.rand(2, 8, 3, 16, 16) * 2 - 1
     small: dict[str, Any] = {"image_shape": (3, 16, 16), "base_channels": 2, "num_layers": 1}
@@ -70,7 +77,7 @@ def translations(out: Path) -> dict[str, Any]:
     for model in (CycleGAN(num_blocks=1, pool_size=2, **small), Pix2Pix(num_downs=3, **small)):
         trainer = make_trainer(2, out, max_epochs=1)
         data = DataLoader(StackDataset(A=a, B=b), batch_size=2)
-        trainer.fit(model, _shared(data, 2))
+        trainer.fit(model, _distribute(data, 2))
         result[type(model).__name__] = model.state_dict()
         if isinstance(model, CycleGAN):
             result["pools"] = [torch.stack(pool.images) for pool in model.pools]
@@ -81,7 +88,7 @@ def translations(out: Path) -> dict[str, Any]:
     return result
 
 
-def make_trainer(processes: int, out: Path, **flags: Any) -> Trainer:
+def make_trainer(processes: int, out: Path, **kwargs: Any) -> Trainer:
     return Trainer(
         accelerator="cpu",
         devices=processes,
@@ -92,12 +99,12 @@ def make_trainer(processes: int, out: Path, **flags: Any) -> Trainer:
         enable_model_summary=False,
         default_root_dir=out,
         log_every_n_steps=1,
-        **flags,
+        **kwargs,
     )
 
 
-def _shared(data: DataLoader, processes: int) -> DataLoader:
-    """In order: Lightning's own sampler would shuffle."""
+def _distribute(data: DataLoader, processes: int) -> DataLoader:
+    """Distribute images in order; the sampler that Lightning adds would shuffle them."""
     if processes == 1:
         return data
     rank = int(os.environ.get("LOCAL_RANK", 0))
@@ -105,15 +112,22 @@ def _shared(data: DataLoader, processes: int) -> DataLoader:
     return DataLoader(data.dataset, batch_size=data.batch_size, sampler=sampler)
 
 
-def main(processes: int, out: Path, poison: bool) -> None:
-    if poison:
-        play(processes, out, own_noise=True, poison=True)
-    result = {"GAN": play(processes, out)}
+def main(processes: int, out: Path, nan: bool) -> None:
+    if nan:
+        train_gan(processes, out, GAN, nan=True)
+    result = {
+        "GAN": train_gan(processes, out),
+        "spectral_norm": train_gan(processes, out, spectral_norm=True),
+    }
     if processes > 1:
-        result["noise"] = play(processes, out, own_noise=True)["noise"]
-        result |= translations(out)
+        result["micro_batches"] = train_gan(processes, out, micro_batch_size=3)
+        result["micro_batches_spectral_norm"] = train_gan(
+            processes, out, micro_batch_size=3, spectral_norm=True
+        )
+        result["noise"] = train_gan(processes, out, GAN)["noise"]
+        result |= train_translation(out)
     torch.save(result, out / f"{processes}-{os.environ.get('LOCAL_RANK', 0)}.pt")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]), "poison" in sys.argv)
+    main(int(sys.argv[1]), Path(sys.argv[2]), "nan" in sys.argv)

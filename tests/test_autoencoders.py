@@ -1,4 +1,4 @@
-"""Laws of all autoencoders: what they promise, what is minimised, what is refused."""
+"""Autoencoders: their methods, their losses, and invalid arguments."""
 
 import math
 import warnings
@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 from lightning import Trainer, seed_everything
-from lightning_gen.models.base.autoencoding import AutoencodingModel
 from torch import nn
 from torch.nn.functional import binary_cross_entropy, mse_loss
 from torch.utils.data import DataLoader, TensorDataset
@@ -25,6 +24,7 @@ from lightning_gen import (
 )
 from lightning_gen.checkpoints import load_model
 from lightning_gen.errors import ArgumentError, DataError, NotReadyError, UserError
+from lightning_gen.models.base import AutoencoderModel, VariationalModel
 from lightning_gen.models.base.nonfinite import NonFiniteLossError
 from lightning_gen.protocols import Encodes, Reconstructs, Samples
 from lightning_gen.types import to_unit
@@ -32,7 +32,7 @@ from tests.conftest import SHAPE, images, loader, same, state
 
 Fit = Callable[..., Trainer]
 SMALL: dict[str, Any] = {"latent_dim": 3, "hidden_dims": (8,)}
-MODELS: dict[str, Callable[..., AutoencodingModel]] = {
+MODELS: dict[str, Callable[..., AutoencoderModel | VariationalModel]] = {
     "ae": lambda **kw: Autoencoder(SHAPE, **SMALL | kw),
     "dae": lambda **kw: DenoisingAutoencoder(SHAPE, **SMALL | kw),
     "cae": lambda **kw: ContractiveAutoencoder(SHAPE, **SMALL | kw),
@@ -41,13 +41,13 @@ MODELS: dict[str, Callable[..., AutoencodingModel]] = {
     "iwae": lambda **kw: IWAE(SHAPE, k=3, **SMALL | kw),
 }
 ALL = pytest.mark.parametrize("name", MODELS)
-ABILITIES = Encodes, Reconstructs, Samples
+PROTOCOLS = Encodes, Reconstructs, Samples
 
 
 @ALL
-def test_every_model_does_all_that_its_protocols_promise(fit: Fit, name: str) -> None:
+def test_every_model_implements_its_protocols(fit: Fit, name: str) -> None:
     model = MODELS[name]()
-    assert all(isinstance(model, ability) for ability in ABILITIES)
+    assert all(isinstance(model, protocol) for protocol in PROTOCOLS)
     labels = torch.arange(32) % 4 if name == "cvae" else None
     fit(model, max_epochs=1, val=loader())
     x = images()
@@ -65,9 +65,9 @@ def test_every_model_does_all_that_its_protocols_promise(fit: Fit, name: str) ->
 
 
 @ALL
-def test_training_learns_and_repeats_itself(fit: Fit, name: str) -> None:
+def test_training_lowers_the_loss_and_is_repeatable(fit: Fit, name: str) -> None:
     runs = []
-    for val in (None, loader()):  # a validation leaves no trace
+    for val in (None, loader()):  # validation does not affect training
         seed_everything(0)
         model = MODELS[name]()
         trainer = fit(model, max_epochs=30, val=val, check_val_every_n_epoch=10)
@@ -79,7 +79,7 @@ def test_training_learns_and_repeats_itself(fit: Fit, name: str) -> None:
 
 
 @ALL
-def test_a_checkpoint_alone_gives_the_model_back(fit: Fit, name: str, tmp_path: Path) -> None:
+def test_a_checkpoint_is_sufficient_to_load_the_model(fit: Fit, name: str, tmp_path: Path) -> None:
     model = MODELS[name]()
     trainer = fit(model, max_epochs=1, val=loader())
     trainer.save_checkpoint(tmp_path / "a.ckpt")
@@ -90,17 +90,17 @@ def test_a_checkpoint_alone_gives_the_model_back(fit: Fit, name: str, tmp_path: 
 
 @ALL
 @pytest.mark.parametrize("shape", [(3, 20, 15), (1, 4, 4)], ids=str)
-def test_any_size_and_any_body(name: str, shape: tuple[int, int, int]) -> None:
+def test_any_image_size_and_architecture(name: str, shape: tuple[int, int, int]) -> None:
     cls = type(MODELS[name]())
-    for body in ("mlp", "conv"):
-        model = cls(shape, architecture=body, latent_dim=2)
+    for architecture in ("mlp", "conv"):
+        model = cls(shape, architecture=architecture, latent_dim=2)
         labels = torch.zeros(2).long() if name == "cvae" else None
         x = torch.rand(2, *shape) * 2 - 1
         assert model.reconstruct(x, labels).shape == x.shape
         assert sum(model.terms(x, *model.condition(labels)).values()).isfinite()
 
 
-def test_an_autoencoder_s_loss_is_the_mean_over_pixels() -> None:
+def test_the_loss_of_an_autoencoder_is_a_mean_over_pixels() -> None:
     x = images()
     for loss, distance in (("mse", mse_loss), ("bce", binary_cross_entropy)):
         model = Autoencoder(SHAPE, loss=loss, sparsity=0.5, **SMALL)
@@ -111,51 +111,51 @@ def test_an_autoencoder_s_loss_is_the_mean_over_pixels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("noise", "law"),
+    ("noise", "expected"),
     [
         ("gaussian", lambda p, q: abs((q - p)[(p > 0.4) & (p < 0.6)].std() - 0.1) < 0.01),
         ("masking", lambda p, q: abs((q == 0).float().mean() - 0.1) < 0.01),
         ("salt_and_pepper", lambda p, q: abs((q == 1).float().mean() - 0.05) < 0.01),
     ],
 )
-def test_corruption_is_what_it_is_called(noise: Any, law: Callable[..., bool]) -> None:
+def test_corruption_has_the_named_distribution(noise: Any, expected: Callable[..., bool]) -> None:
     model = DenoisingAutoencoder(SHAPE, noise=noise, noise_factor=0.1, **SMALL)
     x = images(200)
     p, q = to_unit(x), to_unit(model.corrupt(x))
     assert q.min() >= 0 and q.max() <= 1
-    assert law(p, q)
+    assert expected(p, q)
     if noise != "gaussian":
         assert abs((p == q).float().mean() - 0.9) < 0.01
 
 
-def test_the_clean_image_is_the_target_unless_a_flag_says_otherwise() -> None:
+def test_the_target_is_the_clean_image_unless_noisy_target_is_set() -> None:
     model = DenoisingAutoencoder(SHAPE, noise="masking", noise_factor=1.0, **SMALL)
     x = images()
     black = torch.full_like(x, -1)
-    made = model.reconstruct(black)
-    assert torch.allclose(model.terms(x)["reconstruction"], mse_loss(made, x) / 4, rtol=1e-4)
+    output = model.reconstruct(black)
+    assert torch.allclose(model.terms(x)["reconstruction"], mse_loss(output, x) / 4, rtol=1e-4)
     model.noisy_target, model.sparsity = True, 2.0
     terms = model.terms(x)
-    assert torch.allclose(terms["reconstruction"], mse_loss(made, black) / 4, rtol=1e-4)
+    assert torch.allclose(terms["reconstruction"], mse_loss(output, black) / 4, rtol=1e-4)
     assert torch.allclose(terms["sparsity"], 2 * model.encode(black).abs().sum(1).mean())
 
 
-@pytest.mark.parametrize("body", ["tied", "mlp"])
-def test_contraction_makes_codes_stiffer(fit: Fit, body: Any) -> None:
+@pytest.mark.parametrize("architecture", ["tied", "mlp"])
+def test_contraction_reduces_the_jacobian_of_codes(fit: Fit, architecture: Any) -> None:
     norms = []
     for weight in (0.0, 10.0):
         seed_everything(0)
         model = ContractiveAutoencoder(
-            SHAPE, latent_dim=8, architecture=body, contraction=weight, lr=1e-2
+            SHAPE, latent_dim=8, architecture=architecture, contraction=weight, lr=1e-2
         )
         fit(model, max_epochs=20)
         norms.append(model.jacobian_norm(images()).mean())
-        in_closed_form = model.penalty(images()).sqrt()
-        assert torch.allclose(in_closed_form, model.jacobian_norm(images()), rtol=1e-3)
+        norm = model.penalty(images()).sqrt()
+        assert torch.allclose(norm, model.jacobian_norm(images()), rtol=1e-3)
     assert norms[1] < norms[0] / 2
 
 
-def test_an_overcomplete_code_is_doubted_unless_something_regularises_it() -> None:
+def test_an_overcomplete_code_without_regularization_causes_a_warning() -> None:
     with pytest.warns(UserWarning, match="sparsity"):
         Autoencoder(SHAPE, latent_dim=256)
     with warnings.catch_warnings():
@@ -165,20 +165,20 @@ def test_an_overcomplete_code_is_doubted_unless_something_regularises_it() -> No
         ContractiveAutoencoder(SHAPE, latent_dim=256)
 
 
-def test_a_mixture_of_codes_is_drawn_from(fit: Fit) -> None:
+def test_samples_come_from_a_mixture_of_codes(fit: Fit) -> None:
     model = Autoencoder(SHAPE, mixture_components=2, **SMALL)
     with pytest.raises(NotReadyError, match="mixture"):
         model.sample(1)
-    centres = torch.tensor([[-5.0, 0, 0], [5.0, 0, 0]])
-    codes = centres.repeat(200, 1) + torch.randn(400, 3) * torch.tensor([1.0, 0.1, 2.0])
+    centers = torch.tensor([[-5.0, 0, 0], [5.0, 0, 0]])
+    codes = centers.repeat(200, 1) + torch.randn(400, 3) * torch.tensor([1.0, 0.1, 2.0])
     model.mixture.fit(codes)
-    drawn = model.mixture.draw(4000)
-    assert torch.allclose(drawn.mean(0), codes.mean(0), atol=0.3)
-    assert torch.allclose(drawn.std(0), codes.std(0), atol=0.2)
+    draws = model.mixture.draw(4000)
+    assert torch.allclose(draws.mean(0), codes.mean(0), atol=0.3)
+    assert torch.allclose(draws.std(0), codes.std(0), atol=0.2)
     assert model.sample(3).shape == (3, *SHAPE)
 
 
-def test_training_without_validation_draws_no_samples_and_goes_on(fit: Fit) -> None:
+def test_training_without_validation_continues_without_samples(fit: Fit) -> None:
     fit(Autoencoder(SHAPE, **SMALL), max_epochs=1, callbacks=[ImageGrid(n=4)])
 
 
@@ -187,8 +187,8 @@ def test_a_conditional_model_needs_labels(fit: Fit) -> None:
         fit(MODELS["cvae"](), DataLoader(images(), batch_size=8))
     with pytest.raises(ArgumentError, match="num_classes"):
         fit(MODELS["cvae"](), DataLoader(TensorDataset(images(), torch.arange(32))))
-    drawn = MODELS["cvae"]().sample(8, seed=0)
-    assert drawn.shape == (8, *SHAPE)
+    draws = MODELS["cvae"]().sample(8, seed=0)
+    assert draws.shape == (8, *SHAPE)
 
 
 @pytest.mark.parametrize(
@@ -207,19 +207,19 @@ def test_a_conditional_model_needs_labels(fit: Fit) -> None:
     ],
     ids=str,
 )
-def test_an_argument_out_of_range_is_named(name: str, wrong: dict[str, Any]) -> None:
+def test_an_error_names_the_argument_that_is_out_of_range(name: str, wrong: dict[str, Any]) -> None:
     cls = type(MODELS[name]())
     with pytest.raises(ArgumentError, match=next(iter(wrong))):
         cls(SHAPE, **SMALL | wrong)
 
 
-def test_an_empty_loader_is_no_training(fit: Fit) -> None:
+def test_an_empty_loader_is_rejected(fit: Fit) -> None:
     few = DataLoader(TensorDataset(images(4)), batch_size=8, drop_last=True)
-    with pytest.raises(DataError, match="empty.*\n.*--data.batch_size"):
+    with pytest.raises(DataError, match="empty: check --data.batch_size"):
         fit(VAE(SHAPE, **SMALL), few)
 
 
-def test_a_batch_that_is_no_number_stops_the_run(fit: Fit) -> None:
+def test_a_nan_stops_the_run(fit: Fit) -> None:
     bad = images()
     bad[20, 0, 3, 3] = math.nan
     with pytest.raises(NonFiniteLossError, match="train/.*epoch 0, batch 2"):

@@ -1,4 +1,4 @@
-"""Every program in the README and in docs/ runs as it stands; every command is one that exists."""
+"""All programs and commands in the README and in docs/ run; quotes, links and flags are valid."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ from lightning_gen.networks import UNetGenerator, save_reference_weights
 from tests.command_line import ROOT, inside, move_into
 
 PACKAGE = Path(lightning_gen.__file__).parent
-EXEMPT = {"docs/results.md"}  # trains for hours; its recipes run in test_recipes.py and below
+EXEMPT = {"docs/results.md"}  # trains for hours; test_recipes.py runs its recipes
 DOCUMENTS = {
     name: path.read_text(encoding="utf-8")
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -24,7 +24,7 @@ DOCUMENTS = {
 }
 FENCE = re.compile(r'^```(\w+)(?: title="([^"\n]*)")?\n(.*?)^```', flags=re.MULTILINE | re.DOTALL)
 BLOCKS = [(name, *block) for name, text in DOCUMENTS.items() for block in FENCE.findall(text)]
-COMMANDS = dict.fromkeys(  # each once, the README's quickstart first
+COMMANDS = dict.fromkeys(  # without duplicates, the quickstart of the README first
     line[line.index("python ") :].removeprefix("python ")
     for _, language, _, block in BLOCKS
     for line in block.splitlines()
@@ -34,18 +34,20 @@ IN_PROCESSES = next(c for c in COMMANDS if "--trainer.devices" in c)  # see test
 PYTHON = [block for block in BLOCKS if block[1] == "python"]
 PROGRAMS = [(name, title, code) for name, _, title, code in PYTHON if "/" not in title]
 QUOTES = [(title, code) for _, _, title, code in PYTHON if "/" in title]
-ARGUMENTS = {  # of everything in the package
-    arg.arg
-    for path in PACKAGE.rglob("*.py")
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    if isinstance(node, ast.arguments)
-    for arg in node.args + node.kwonlyargs
+NODES = [n for p in PACKAGE.rglob("*.py") for n in ast.walk(ast.parse(p.read_text("utf-8")))]
+ARGUMENTS = {  # of all functions, and fields of all dataclasses
+    *(node.arg for node in NODES if isinstance(node, ast.arg)),
+    *(
+        node.target.id
+        for node in NODES
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    ),
 }
 BRIEF = "--trainer.max_epochs 1 --trainer.limit_train_batches 2 --trainer.limit_val_batches 2"
 BRIEF += " --evaluate 0"
 
 
-def pictures(folder: Path, n: int, size: tuple[int, int]) -> None:
+def write_images(folder: Path, n: int, size: tuple[int, int]) -> None:
     folder.mkdir(parents=True)
     for k in range(n):
         Image.effect_noise(size, 50).convert("RGB").save(folder / f"{k}.png")
@@ -53,7 +55,7 @@ def pictures(folder: Path, n: int, size: tuple[int, int]) -> None:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what commands ask for: checkpoints, pictures, the documents' own files."""
+    """A folder with the files that commands need: checkpoints, images, programs."""
     folder = tmp_path_factory.mktemp("docs")
     with inside(folder):
         for command in ("fit --config quickstart", "fit --config vae-mnist"):
@@ -63,10 +65,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (folder / "pictures").mkdir()
     Image.new("L", (30, 20)).save(folder / "pictures" / "black.jpg")
-    for place in ("pairs/train", "domains/trainA", "domains/trainB"):
-        pictures(folder / place, 3, (80, 40))
-    for place in ("flowers/daisy", "flowers/rose"):
-        pictures(folder / place, 10, (40, 50))
+    for name in ("pairs/train", "domains/trainA", "domains/trainB"):
+        write_images(folder / name, 3, (80, 40))
+    for name in ("flowers/daisy", "flowers/rose"):
+        write_images(folder / name, 10, (40, 50))
     for _, title, code in PROGRAMS:
         if title:
             (folder / title).write_text(code, encoding="utf-8")
@@ -75,7 +77,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def there(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """In that folder, with trainings of two batches unless a program says otherwise."""
+    """Run in that folder, with trainings of two batches unless a program sets another number."""
     for part in ("TRAIN", "VAL"):
         monkeypatch.setenv(f"PL_TRAINER_LIMIT_{part}_BATCHES", "2")
     move_into(trained, monkeypatch)
@@ -83,19 +85,19 @@ def there(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def arguments(command: str, folder: Path) -> list[str]:
-    """Those of a shortened command, with files in the place of their names."""
+    """Return the arguments of a shortened command, with paths instead of placeholders."""
     (checkpoint, *_) = folder.glob("runs/dcgan-mnist/*/checkpoints/last.ckpt")
     (autoencoder, *_) = folder.glob("runs/vae-mnist/*/checkpoints/last.ckpt")
     for name, path in {"CHECKPOINT": checkpoint, "AUTOENCODER": autoencoder}.items():
         command = command.replace(name, str(path))
     _, *args = shlex.split(command.replace("1000", "10"))
-    trains = args[0] == "fit" and not any("help" in arg for arg in args)
-    args += BRIEF.split() if trains or command.startswith("scripts/") else []
+    training = args[0] == "fit" and not any("help" in arg for arg in args)
+    args += BRIEF.split() if training or command.startswith("scripts/") else []
     args += ["--trainer.limit_test_batches", "2"] if args[0] == "test" else []
     args += ["--model.base_channels", "4"] if "--data.image_size 128" in command else []
     if "--config" in args:
         recipe = registry.recipe(args[args.index("--config") + 1]).read_text()
-        if "MNISTDataModule" in recipe and "12k" not in recipe:  # nothing is downloaded here
+        if "MNISTDataModule" in recipe and "12k" not in recipe:  # no downloads
             args += ["--data.subset", "12k"]
     return args
 
@@ -110,8 +112,8 @@ def test_every_command_runs(command: str, there: Path, monkeypatch: pytest.Monke
     if script == "train.py":
         try:
             assert main(args) == 0
-        except SystemExit as end:  # of a help page
-            assert not end.code
+        except SystemExit as exit:  # after a help page
+            assert not exit.code
     else:
         monkeypatch.setattr("sys.argv", [script, *args])
         runpy.run_path(str(ROOT / script), run_name="__main__")
@@ -135,6 +137,7 @@ def test_quotes_are_verbatim(title: str, code: str) -> None:
 def test_links_and_flags_exist(name: str) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", DOCUMENTS[name])
     assert not [link for link in links if not (ROOT / name).parent.joinpath(link).exists()]
-    flags = re.findall(r"--(?:model|data|grid|latents|density|ema|health)\.(\w+)", DOCUMENTS[name])
-    own = re.findall(r"(\w+): ", DOCUMENTS[name])  # arguments in the document's programs
-    assert set(flags) <= {*ARGUMENTS, *own, "help"}
+    groups = "model|data|grid|latents|density|ema|gan_monitor"
+    flags = re.findall(rf"--(?:{groups})\.(\w+)", DOCUMENTS[name])
+    defined = re.findall(r"(\w+): ", DOCUMENTS[name])  # in programs of the document
+    assert set(flags) <= {*ARGUMENTS, *defined, "help"}

@@ -1,4 +1,4 @@
-"""Laws of the losses: closed forms, the gradients of sec. 3, precision."""
+"""Adversarial losses: closed forms, the gradients of sec. 3, precision."""
 
 from math import log
 from typing import get_args
@@ -8,7 +8,7 @@ import torch
 
 from lightning_gen.losses import ADVERSARIAL_LOSSES, Adversarial
 
-AT_ZERO = {  # what (D, G) pay when D scores everything 0, that is D(x) = 1/2
+AT_ZERO = {  # losses of (D, G) if all scores are 0, so D(x) = 1/2
     "non_saturating": (2 * log(2), log(2)),
     "minimax": (2 * log(2), -log(2)),
     "least_squares": (0.5, 0.5),
@@ -19,18 +19,18 @@ AT_ZERO = {  # what (D, G) pay when D scores everything 0, that is D(x) = 1/2
 ALL = pytest.mark.parametrize("name", AT_ZERO)
 
 
-def test_every_loss_is_a_flag_and_is_tested() -> None:
+def test_every_loss_is_an_argument_and_is_tested() -> None:
     assert set(get_args(Adversarial)) == ADVERSARIAL_LOSSES.keys() == AT_ZERO.keys()
 
 
 @ALL
 def test_closed_form_at_zero(name: str) -> None:
     loss, zero = ADVERSARIAL_LOSSES[name], torch.zeros(4, 1)
-    paid = [loss.discriminator(zero, zero).item(), loss.generator(zero, zero).item()]
-    assert paid == pytest.approx(AT_ZERO[name])
+    values = [loss.discriminator(zero, zero).item(), loss.generator(zero, zero).item()]
+    assert values == pytest.approx(AT_ZERO[name])
 
 
-def test_losses_are_those_of_equation_1() -> None:
+def test_losses_equal_equation_1() -> None:
     real, fake = torch.randn(2, 100, 1, dtype=torch.float64)
     d_real, d_fake = real.sigmoid(), fake.sigmoid()
     value = (d_real.log() + (1 - d_fake).log()).mean()
@@ -40,7 +40,7 @@ def test_losses_are_those_of_equation_1() -> None:
     assert torch.allclose(non_saturating.generator(fake), -d_fake.log().mean())
 
 
-def test_the_other_losses_are_those_of_their_papers() -> None:
+def test_the_other_losses_equal_those_of_their_papers() -> None:
     real, fake = torch.randn(2, 100, 1, dtype=torch.float64)
     references = {
         "least_squares": (
@@ -70,17 +70,17 @@ def slope(name: str, score: float) -> float:
     return fake.grad.item()
 
 
-def test_only_the_minimax_gradient_vanishes_when_d_is_sure() -> None:
+def test_only_the_minimax_gradient_vanishes_where_d_is_confident() -> None:
     assert -1e-8 < slope("minimax", -20) < 0
     assert slope("non_saturating", -20) == pytest.approx(-1)
 
 
-def test_both_generator_losses_pull_alike_at_one_half() -> None:
+def test_both_generator_losses_have_the_same_gradient_at_one_half() -> None:
     assert slope("minimax", 0) == slope("non_saturating", 0) == -0.5
 
 
 @ALL
-def test_the_players_pull_fake_scores_apart(name: str) -> None:
+def test_the_players_have_opposite_gradients_for_fake_scores(name: str) -> None:
     loss, real, fake = (
         ADVERSARIAL_LOSSES[name],
         torch.zeros(4),
@@ -93,15 +93,15 @@ def test_the_players_pull_fake_scores_apart(name: str) -> None:
 
 
 @ALL
-def test_gradients_are_right(name: str) -> None:
+def test_gradients_are_correct(name: str) -> None:
     loss = ADVERSARIAL_LOSSES[name]
     real, fake = (torch.randn(5, dtype=torch.float64, requires_grad=True) for _ in range(2))
     assert torch.autograd.gradcheck(loss.discriminator, (real, fake))
-    assert torch.autograd.gradcheck(loss.generator, (fake, real if loss.compares else None))
+    assert torch.autograd.gradcheck(loss.generator, (fake, real if loss.relativistic else None))
 
 
 @ALL
-def test_sure_scores_stay_finite(name: str) -> None:
+def test_losses_of_large_scores_are_finite(name: str) -> None:
     loss, high = ADVERSARIAL_LOSSES[name], torch.full((4,), 1e4)
     values = [
         loss.discriminator(-high, high),
@@ -112,7 +112,7 @@ def test_sure_scores_stay_finite(name: str) -> None:
 
 
 @ALL
-def test_half_precision_scores_are_lifted_to_float32(name: str) -> None:
+def test_losses_of_half_precision_scores_are_in_float32(name: str) -> None:
     loss, scores = ADVERSARIAL_LOSSES[name], torch.ones(3, dtype=torch.bfloat16)
     assert loss.discriminator(scores, scores).dtype == torch.float32
     assert loss.generator(scores, scores).dtype == torch.float32

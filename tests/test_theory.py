@@ -1,4 +1,4 @@
-"""The theorems of Goodfellow et al. (2014), sec. 4, as measurements on trained networks."""
+"""The theorems of Goodfellow et al. (2014), sec. 4, measured on trained networks."""
 
 from collections.abc import Callable
 from math import log
@@ -29,7 +29,7 @@ def jensen_shannon(p: Tensor, q: Tensor) -> float:
 
 
 def train_discriminator(D: nn.Module, p: Normal, q: Normal, lr: float, steps: int) -> float:
-    """D against two fixed densities; its loss on fresh samples."""
+    """Train D on two fixed densities; return its loss on new samples."""
     optimizer = torch.optim.Adam(D.parameters(), lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
@@ -42,8 +42,8 @@ def train_discriminator(D: nn.Module, p: Normal, q: Normal, lr: float, steps: in
         return LOSS.discriminator(D(p.sample((400_000, 1))), D(q.sample((400_000, 1)))).item()
 
 
-def test_a_logistic_d_finds_the_optimal_one() -> None:
-    """Proposition 1: D* = p / (p + q), whose logit is 2 - 2x for N(0, 1) against N(2, 1)."""
+def test_a_logistic_discriminator_learns_the_optimal_one() -> None:
+    """Proposition 1: D* = p / (p + q); its logit is 2 - 2x for N(0, 1) and N(2, 1)."""
     seed_everything(0)
     D = nn.Linear(1, 1)
     loss = train_discriminator(D, Normal(0.0, 1.0), Normal(2.0, 1.0), 0.03, 1500)
@@ -52,7 +52,7 @@ def test_a_logistic_d_finds_the_optimal_one() -> None:
     assert loss == pytest.approx(0.7126, abs=0.005)
 
 
-def test_a_perceptron_finds_the_optimal_d() -> None:
+def test_an_mlp_learns_the_optimal_discriminator() -> None:
     seed_everything(0)
     p, q = Normal(0.0, 1.0), Normal(0.0, 2.0)
     layers = nn.Linear(1, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1)
@@ -66,7 +66,7 @@ def test_a_perceptron_finds_the_optimal_d() -> None:
 
 
 @pytest.mark.parametrize("far", [0.0, 1.0, 2.0, 6.0])
-def test_the_optimal_d_measures_the_jensen_shannon_divergence(far: float) -> None:
+def test_the_loss_of_the_optimal_discriminator_is_the_jensen_shannon_divergence(far: float) -> None:
     """Theorem 1: C(G) = 2 JSD(p, q) - log 4, by quadrature."""
     p, q = (density(Normal(torch.tensor(m, dtype=torch.float64), 1.0)) for m in (0.0, far))
     score = (p.log() - q.log()).nan_to_num()
@@ -80,7 +80,7 @@ def test_the_optimal_d_measures_the_jensen_shannon_divergence(far: float) -> Non
 
 
 def test_only_the_saturating_gradient_vanishes_where_d_is_confident() -> None:
-    """Sec. 3: the fakes lie far from the data, and D knows it."""
+    """Sec. 3: generated samples are far from the data, and D is confident."""
     seed_everything(0)
     D = nn.Sequential(nn.Linear(1, 32), nn.Tanh(), nn.Linear(32, 1))
     train_discriminator(D, Normal(0.0, 0.5), Normal(4.0, 0.5), 0.02, 500)
@@ -104,8 +104,8 @@ class Affine(nn.Module):
         return (self.a * z + self.b)[..., None, None]
 
 
-def test_the_game_ends_at_the_data_s_density_and_a_d_of_one_half(fit: Fit) -> None:
-    """Algorithm 1 on one dimension: N(0.3, 0.1^2) in the range of images."""
+def test_training_converges_to_the_density_of_the_data_and_d_to_one_half(fit: Fit) -> None:
+    """Algorithm 1 in one dimension: N(0.3, 0.1^2), within the range of images."""
     seed_everything(0)
     mean, sigma = 0.3, 0.1
     batches = list((mean + sigma * torch.randn(40, 500, 1, 1, 1)).clamp(-1, 1))

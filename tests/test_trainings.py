@@ -1,4 +1,4 @@
-"""Laws of trainings beyond the plain one: what else a Trainer, a model and its data are put to."""
+"""Less common trainings: other options of the Trainer, repeated and resumed runs, other data."""
 
 import pickle
 from collections.abc import Callable, Iterator
@@ -14,7 +14,6 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from lightning_gen import (
     DCGAN,
-    GAN,
     VAE,
     Autoencoder,
     ConditionalGAN,
@@ -30,11 +29,11 @@ from lightning_gen.networks import DCGANDiscriminator
 from tests.conftest import SHAPE, images, loader, same, small_dcgan, small_gan, state
 
 Fit = Callable[..., Trainer]
-CODERS: dict[str, Any] = {"latent_dim": 3, "hidden_dims": (8,)}
+SMALL: dict[str, Any] = {"latent_dim": 3, "hidden_dims": (8,)}
 
 
 class Counts(Callback):
-    """The batches of each epoch, and the learning rate after each."""
+    """Count the batches of each epoch, and record the learning rate after it."""
 
     def __init__(self) -> None:
         self.batches: dict[int, int] = {}
@@ -48,7 +47,7 @@ class Counts(Callback):
 
 
 class Unsized(IterableDataset[Tensor]):
-    """A loader of it has no length."""
+    """A dataset without a length."""
 
     def __iter__(self) -> Iterator[Tensor]:
         return iter(images(32))
@@ -58,11 +57,13 @@ def digits() -> MNISTDataModule:
     return MNISTDataModule("12k", batch_size=1000)
 
 
-def test_data_that_a_test_has_restored_begin_anew(fit: Fit, tmp_path: Path) -> None:
+def test_data_restored_by_a_test_start_a_new_training_from_the_beginning(
+    fit: Fit, tmp_path: Path
+) -> None:
     data, shape = digits(), (1, 28, 28)
     saver = ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1)
-    kept = {"callbacks": [saver], "enable_checkpointing": True, "limit_val_batches": 0}
-    trainer = fit(small_gan(image_shape=shape), data, max_epochs=1, **kept)
+    options = {"callbacks": [saver], "enable_checkpointing": True, "limit_val_batches": 0}
+    trainer = fit(small_gan(image_shape=shape), data, max_epochs=1, **options)
     trainer.test(ckpt_path=tmp_path / "epoch=0.ckpt", datamodule=data, verbose=False)
     counts = Counts()
     fit(small_gan(image_shape=shape), data, callbacks=[counts], limit_val_batches=0)
@@ -71,7 +72,7 @@ def test_data_that_a_test_has_restored_begin_anew(fit: Fit, tmp_path: Path) -> N
 
 def test_overfitting_a_few_batches_works(fit: Fit) -> None:
     counts = Counts()
-    model = VAE((1, 28, 28), **CODERS)
+    model = VAE((1, 28, 28), **SMALL)
     fit(model, digits(), callbacks=[counts], overfit_batches=2, limit_val_batches=0)
     assert counts.batches == {0: 2, 1: 2}
 
@@ -80,27 +81,31 @@ def test_overfitting_a_few_batches_works(fit: Fit) -> None:
     ("model", "argument"),
     [
         (lambda: small_gan(schedule="linear"), "schedule"),
-        (lambda: small_gan(schedule="cosine", accumulate=2), "schedule"),
+        (lambda: small_gan(schedule="cosine", micro_batch_size=2), "schedule"),
         (lambda: small_gan(instance_noise=0.1), "instance_noise"),
-        (lambda: VAE(SHAPE, kl_warmup=1.0, **CODERS), "kl_warmup"),
+        (lambda: VAE(SHAPE, kl_warmup=1.0, **SMALL), "kl_warmup"),
     ],
 )
-def test_what_needs_an_end_asks_for_one(fit: Fit, model: Callable[[], Any], argument: str) -> None:
+def test_an_error_names_the_argument_that_needs_an_end(
+    fit: Fit, model: Callable[[], Any], argument: str
+) -> None:
     with pytest.raises(ArgumentError, match=argument):
         fit(model(), DataLoader(Unsized(), batch_size=8))
 
 
 def test_a_number_of_steps_is_an_end(fit: Fit) -> None:
     counts = Counts()
-    model = small_gan(schedule="linear", accumulate=2, lr=1.0, optimizer="sgd")
+    model = small_gan(schedule="linear", micro_batch_size=2, lr=1.0, optimizer="sgd")
     data = DataLoader(Unsized(), batch_size=8)
-    fit(model, data, callbacks=[counts], max_steps=4, max_epochs=-1)
-    assert counts.rates == pytest.approx([0.5, 0.0])
+    fit(model, data, callbacks=[counts], max_steps=8, max_epochs=-1)
+    assert counts.rates == pytest.approx([0.5, 0.0])  # after 4 batches each
 
 
-@pytest.mark.parametrize("make", [small_gan, lambda **k: VAE(SHAPE, **CODERS, **k)])
+@pytest.mark.parametrize("make", [small_gan, lambda **k: VAE(SHAPE, **SMALL, **k)])
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
-def test_a_longer_training_learns_on(fit: Fit, tmp_path: Path, make: Any, schedule: str) -> None:
+def test_a_finished_training_can_be_extended(
+    fit: Fit, tmp_path: Path, make: Any, schedule: str
+) -> None:
     counts = Counts()
     short = fit(make(schedule=schedule, lr=1e-3), callbacks=[counts])
     short.save_checkpoint(tmp_path / "short.ckpt")
@@ -112,54 +117,27 @@ def test_a_longer_training_learns_on(fit: Fit, tmp_path: Path, make: Any, schedu
     assert counts.rates[1] == pytest.approx(0)
 
 
-def test_a_trained_decoder_is_not_begun_again(fit: Fit, tmp_path: Path) -> None:
-    model = VAE(SHAPE, lr=0.0, **CODERS)
+def test_a_trained_decoder_is_not_initialized_again(fit: Fit, tmp_path: Path) -> None:
+    model = VAE(SHAPE, lr=0.0, **SMALL)
     fit(model, max_epochs=1).save_checkpoint(tmp_path / "a.ckpt")
-    begun = state(model.decoder)
-    assert begun["layers.2.bias"].any()
+    initial = state(model.decoder)
+    assert initial["layers.2.bias"].any()
     other = loader(images() * 0 - 1)
     fit(model, other, max_epochs=1)
-    assert same(begun, state(model.decoder))
+    assert same(initial, state(model.decoder))
     loaded = VAE.load_from_checkpoint(tmp_path / "a.ckpt")
     fit(loaded, other, max_epochs=1)
-    assert same(begun, state(loaded.decoder))
-    own = VAE(SHAPE, lr=0.0, decoder=model.decoder, **CODERS)
-    fit(own, other, max_epochs=1)
-    assert same(begun, state(own.decoder))
+    assert same(initial, state(loaded.decoder))
+    custom = VAE(SHAPE, lr=0.0, decoder=model.decoder, **SMALL)
+    fit(custom, other, max_epochs=1)
+    assert same(initial, state(custom.decoder))
 
 
-class Echo(GAN):
-    """Takes its noise from the images, so that chunks draw what the whole batch would."""
-
-    def split(self, batch: Any) -> Any:
-        x, _ = super().split(batch)
-        return x, (x.flatten(1)[:, :4],)
-
-    def generate(self, n: int, z: Tensor) -> Tensor:
-        return self(z)
-
-    def judge(self, x: Tensor, c: tuple[Tensor, ...] = ()) -> Tensor:
-        return super().judge(x)
-
-
-def test_chunks_weigh_as_many_images_as_they_have(fit: Fit) -> None:
-    weights = []
-    for batch_size in (34, 16):  # 16, 16 and 2 images
-        torch.manual_seed(0)
-        model = Echo(SHAPE, 4, (16,), (16,), dropout=0.0, optimizer="sgd", lr=0.1, accumulate=3)
-        assert fit(model, loader(images(34), batch_size), max_epochs=1).global_step == 1
-        weights.append(state(model))
-    for name, weight in weights[0].items():
-        assert torch.allclose(weight, weights[1][name], rtol=0, atol=1e-6), name
-
-
-def test_models_and_networks_in_eval_mode_are_trained_all_the_same(
-    fit: Fit, tmp_path: Path
-) -> None:
-    own = DCGANDiscriminator(SHAPE, 4).eval()
-    assert DCGAN(SHAPE, base_channels=4, discriminator=own).discriminator.training
+def test_models_and_networks_in_eval_mode_can_be_trained(fit: Fit, tmp_path: Path) -> None:
+    custom = DCGANDiscriminator(SHAPE, 4).eval()
+    assert DCGAN(SHAPE, base_channels=4, discriminator=custom).discriminator.training
     encoder = nn.Sequential(nn.Flatten(), nn.Linear(256, 3), nn.BatchNorm1d(3)).eval()
-    assert Autoencoder(SHAPE, encoder=encoder, **CODERS).encoder.training
+    assert Autoencoder(SHAPE, encoder=encoder, **SMALL).encoder.training
     fit(small_dcgan(), callbacks=[GeneratorEMA()]).save_checkpoint(tmp_path / "a.ckpt")
     model = load_model(tmp_path / "a.ckpt")
     before = state(model.generator)
@@ -168,28 +146,28 @@ def test_models_and_networks_in_eval_mode_are_trained_all_the_same(
     assert all(not torch.equal(before[name], after[name]) for name in before)
 
 
-def test_autoencoders_are_clipped_under_mixed_precision(fit: Fit) -> None:
-    trainer = fit(VAE(SHAPE, **CODERS), precision="bf16-mixed", gradient_clip_val=1.0)
+def test_autoencoders_support_clipping_with_mixed_precision(fit: Fit) -> None:
+    trainer = fit(VAE(SHAPE, **SMALL), precision="bf16-mixed", gradient_clip_val=1.0)
     assert trainer.global_step == 8
 
 
-def test_the_contraction_is_measured_on_its_own(fit: Fit) -> None:
+def test_the_contraction_can_be_evaluated_without_gradients(fit: Fit) -> None:
     model = ContractiveAutoencoder(SHAPE, latent_dim=80, architecture="mlp", hidden_dims=(16,))
     trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False)
-    (figures,) = trainer.test(model, loader(), verbose=False)
-    assert figures["test/squared_jacobian_norm"] > 0
+    (metrics,) = trainer.test(model, loader(), verbose=False)
+    assert metrics["test/squared_jacobian_norm"] > 0
 
 
 @pytest.mark.parametrize("label", [-1, 10])
-def test_a_label_beyond_the_classes_is_named(fit: Fit, label: int) -> None:
+def test_an_error_names_a_label_that_is_not_a_class(fit: Fit, label: int) -> None:
     model = ConditionalGAN(SHAPE, architecture="mlp")
     data = DataLoader(TensorDataset(images(8), torch.full((8,), label)), batch_size=8)
     with pytest.raises(ArgumentError, match=rf"num_classes is 10, but .* the label {label}"):
         fit(model, data)
 
 
-def test_sides_that_cannot_be_halved_begin_at_the_mean_image_too(fit: Fit) -> None:
-    model = VAE((1, 4, 4), architecture="conv", lr=0.0, **CODERS)
+def test_a_decoder_of_odd_sides_starts_at_the_mean_image(fit: Fit) -> None:
+    model = VAE((1, 4, 4), architecture="conv", lr=0.0, **SMALL)
     x = images(shape=(1, 4, 4))
     fit(model, loader(x, 32), max_steps=1)
     bias = model.decoder.layers[-1].bias.unflatten(0, (1, 4, 4))
@@ -197,7 +175,7 @@ def test_sides_that_cannot_be_halved_begin_at_the_mean_image_too(fit: Fit) -> No
 
 
 @pytest.mark.parametrize("model", [Pix2Pix, CycleGAN])
-def test_translations_can_be_pickled(model: Any) -> None:
+def test_translation_models_can_be_pickled(model: Any) -> None:
     kwargs = {"num_downs": 4} if model is Pix2Pix else {"num_blocks": 1}
-    made = model(image_shape=(3, 16, 16), base_channels=2, num_layers=1, **kwargs)
-    assert same(state(made), state(pickle.loads(pickle.dumps(made))))  # noqa: S301
+    original = model(image_shape=(3, 16, 16), base_channels=2, num_layers=1, **kwargs)
+    assert same(state(original), state(pickle.loads(pickle.dumps(original))))  # noqa: S301

@@ -1,4 +1,4 @@
-"""Laws of pix2pix and CycleGAN: a resumed run is an unbroken one, translating leaves no trace."""
+"""pix2pix and CycleGAN: resumed runs, and translations, which do not affect training."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,9 +32,9 @@ def cyclegan(**kwargs: Any) -> CycleGAN:
 
 
 def noisy(**kwargs: Any) -> Pix2Pix:
-    """A small pix2pix whose generator drops units, as those of 256 pixels do."""
+    """A small pix2pix with dropout in its generator, as for 256 pixels."""
     G = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Dropout(), nn.Conv2d(8, 3, 1), nn.Tanh())
-    return pix2pix(generator=G, noise=True, **kwargs)
+    return pix2pix(generator=G, dropout_at_test=True, **kwargs)
 
 
 MODELS = {"pix2pix": pix2pix, "noisy": noisy, "cyclegan": cyclegan}
@@ -46,7 +46,7 @@ def pairs(n: int = 6, batch_size: int = 2, channels: tuple[int, int] = (3, 3)) -
 
 
 def translate(model: Any) -> Tensor:
-    """Alike at every call, whether the model draws translations or computes them."""
+    """Return translations that are the same at every call, also with dropout."""
     return model.translate(images(2, SHAPE), **({"seed": 0} if isinstance(model, Pix2Pix) else {}))
 
 
@@ -54,7 +54,7 @@ def translate(model: Any) -> Tensor:
 
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
-def test_a_resumed_training_equals_an_unbroken_one(make: Any, fit: Fit, tmp_path: Any) -> None:
+def test_a_resumed_training_equals_an_uninterrupted_one(make: Any, fit: Fit, tmp_path: Any) -> None:
     settings = {"pool_size": 3} if make is cyclegan else {}
     whole, first, second = (make(**settings) for _ in range(3))
     first.load_state_dict(whole.state_dict())
@@ -73,27 +73,28 @@ def stop_after(trainer: Trainer, epochs: int) -> None:
 
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
-def test_a_loaded_model_translates_as_the_saved_one(make: Any, fit: Fit, tmp_path: Any) -> None:
+def test_a_loaded_model_gives_the_translations_of_the_saved_one(
+    make: Any, fit: Fit, tmp_path: Any
+) -> None:
     model = make()
     fit(model, pairs(), max_epochs=1).save_checkpoint(tmp_path / "a.ckpt")
-    own = {"generator": model.generator} if make is noisy else {}
-    loaded = type(model).load_from_checkpoint(tmp_path / "a.ckpt", weights_only=True, **own)
-    ours, theirs = (translate(each) for each in (model, loaded))
-    assert torch.equal(ours, theirs)
+    custom = {"generator": model.generator} if make is noisy else {}
+    loaded = type(model).load_from_checkpoint(tmp_path / "a.ckpt", weights_only=True, **custom)
+    assert torch.equal(translate(model), translate(loaded))
 
 
-# Translating
+# Translation
 
 
-def test_cyclegan_translates_both_ways() -> None:
+def test_cyclegan_translates_in_both_directions() -> None:
     model, x = cyclegan(target_channels=1, lambda_identity=0), images(2, SHAPE)
-    there = model.translate(x)
-    assert there.shape == (2, 1, 16, 16)
-    assert model.translate(there, "BtoA").shape == (2, *SHAPE)
-    assert torch.equal(model.translate(x, "AtoB"), there)
+    fake_b = model.translate(x)
+    assert fake_b.shape == (2, 1, 16, 16)
+    assert model.translate(fake_b, "BtoA").shape == (2, *SHAPE)
+    assert torch.equal(model.translate(x, "AtoB"), fake_b)
 
 
-def test_domains_of_other_channels_are_trained_on(fit: Fit) -> None:
+def test_domains_may_have_different_channels(fit: Fit) -> None:
     data = pairs(2, batch_size=1, channels=(3, 1))
     model = cyclegan(target_channels=1, lambda_identity=0, pool_size=1)
     assert fit(model, data, val=data, max_epochs=1).global_step == 2
@@ -102,14 +103,14 @@ def test_domains_of_other_channels_are_trained_on(fit: Fit) -> None:
 def test_pix2pix_translates_in_the_direction_of_its_training() -> None:
     model = pix2pix(target_channels=1, direction="BtoA")
     assert model.translate(images(2, (1, 16, 16))).shape == (2, *SHAPE)
-    with pytest.raises(ArgumentError, match="BtoA, not AtoB"):
+    with pytest.raises(ArgumentError, match="direction must be one of 'BtoA', but is 'AtoB'"):
         model.translate(images(2, (1, 16, 16)), "AtoB")
 
 
-def test_noise_makes_translations_differ_but_for_the_same_seed() -> None:
+def test_dropout_makes_translations_random_unless_seeded() -> None:
     x = images(1, (3, 64, 64))
     kwargs: dict[str, Any] = {"image_shape": (3, 64, 64), "num_downs": 6}
-    plain, noisy = pix2pix(**kwargs), pix2pix(noise=True, **kwargs)
+    plain, noisy = pix2pix(**kwargs), pix2pix(dropout_at_test=True, **kwargs)
     assert torch.equal(plain.translate(x), plain.translate(x))
     assert not torch.equal(noisy.translate(x), noisy.translate(x))
     assert torch.equal(noisy.translate(x, seed=1), noisy.translate(x, seed=1))
@@ -120,20 +121,20 @@ def test_noise_makes_translations_differ_but_for_the_same_seed() -> None:
     assert noisy.training
 
 
-def test_a_picture_is_translated_alike_wherever_it_comes() -> None:
-    model = pix2pix(image_shape=(3, 64, 64), num_downs=6, noise=True)
+def test_a_translator_has_the_same_dropout_for_each_image() -> None:
+    model = pix2pix(image_shape=(3, 64, 64), num_downs=6, dropout_at_test=True)
     translate, x = Translator(model, model.translate, model.generator), images(1, (3, 64, 64))[0]
     assert torch.equal(translate(x), translate(x))
     assert not torch.equal(translate(x), translate(x, seed=1))
 
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
-def test_translating_leaves_training_alone(make: Any, fit: Fit) -> None:
+def test_translation_does_not_affect_training(make: Any, fit: Fit) -> None:
     a, b = make(), make()
     b.load_state_dict(a.state_dict())
     fit(a, pairs())
     seed_everything(0)
-    play = b.play
-    b.play = lambda minibatch: (translate(b), play(minibatch))
+    step = b.training_step
+    b.training_step = lambda batch, batch_idx: (translate(b), step(batch, batch_idx))[1]
     fit(b, pairs())
     assert same(state(a), state(b))

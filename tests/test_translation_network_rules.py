@@ -1,4 +1,4 @@
-"""pix2pix's and CycleGAN's networks once more, as rules: the names in files, and what comes out."""
+"""Networks of pix2pix and CycleGAN, written again as functions of their named weights."""
 
 from collections.abc import Callable, Iterator
 
@@ -17,50 +17,50 @@ from lightning_gen.networks import (
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
-# The names in published files, from the rules of how the networks are put together.
+# Names in published weight files
 
 
-def conv(place: str, bias: bool) -> list[str]:
-    return [f"{place}.weight", f"{place}.bias"] if bias else [f"{place}.weight"]
+def conv(prefix: str, bias: bool) -> list[str]:
+    return [f"{prefix}.weight", f"{prefix}.bias"] if bias else [f"{prefix}.weight"]
 
 
-def norm_names(place: str, norm: Norm) -> list[str]:
+def norm_names(prefix: str, norm: Norm) -> list[str]:
     entries = ("weight", "bias", *STATISTICS) if norm == "batch" else ()
-    return [f"{place}.{entry}" for entry in entries]
+    return [f"{prefix}.{entry}" for entry in entries]
 
 
-def unet_names(levels: int, norm: Norm) -> Iterator[str]:
+def unet_names(num_downs: int, norm: Norm) -> Iterator[str]:
     bias = norm == "instance"
-    inner = [f"model.model.1.model{'.3.model' * n}" for n in range(levels - 1)]
+    inner = [f"model.model.1.model{'.3.model' * n}" for n in range(num_downs - 1)]
     yield from conv("model.model.0", bias)
-    for place in inner[:-1]:
-        yield from (*conv(f"{place}.1", bias), *norm_names(f"{place}.2", norm))
+    for prefix in inner[:-1]:
+        yield from (*conv(f"{prefix}.1", bias), *norm_names(f"{prefix}.2", norm))
     yield from (*conv(f"{inner[-1]}.1", bias), *conv(f"{inner[-1]}.3", bias))
     yield from norm_names(f"{inner[-1]}.4", norm)
-    for place in reversed(inner[:-1]):
-        yield from (*conv(f"{place}.5", bias), *norm_names(f"{place}.6", norm))
+    for prefix in reversed(inner[:-1]):
+        yield from (*conv(f"{prefix}.5", bias), *norm_names(f"{prefix}.6", norm))
     yield from conv("model.model.3", True)
 
 
-def resnet_names(blocks: int, norm: Norm, dropout: bool) -> Iterator[str]:
+def resnet_names(num_blocks: int, norm: Norm, dropout: bool) -> Iterator[str]:
     bias = norm == "instance"
-    for place in (1, 4, 7):
-        yield from (*conv(f"model.{place}", bias), *norm_names(f"model.{place + 1}", norm))
-    for block in range(10, 10 + blocks):
-        for place in (1, 6 if dropout else 5):
-            yield from conv(f"model.{block}.conv_block.{place}", bias)
-            yield from norm_names(f"model.{block}.conv_block.{place + 1}", norm)
-    for place in (10 + blocks, 13 + blocks):
-        yield from (*conv(f"model.{place}", bias), *norm_names(f"model.{place + 1}", norm))
-    yield from conv(f"model.{17 + blocks}", True)
+    for i in (1, 4, 7):
+        yield from (*conv(f"model.{i}", bias), *norm_names(f"model.{i + 1}", norm))
+    for block in range(10, 10 + num_blocks):
+        for i in (1, 6 if dropout else 5):
+            yield from conv(f"model.{block}.conv_block.{i}", bias)
+            yield from norm_names(f"model.{block}.conv_block.{i + 1}", norm)
+    for i in (10 + num_blocks, 13 + num_blocks):
+        yield from (*conv(f"model.{i}", bias), *norm_names(f"model.{i + 1}", norm))
+    yield from conv(f"model.{17 + num_blocks}", True)
 
 
-def patch_names(layers: int, norm: Norm) -> Iterator[str]:
+def patch_names(num_layers: int, norm: Norm) -> Iterator[str]:
     bias = norm == "instance"
     yield from conv("model.0", True)
-    for place in range(2, 3 * layers, 3):
-        yield from (*conv(f"model.{place}", bias), *norm_names(f"model.{place + 1}", norm))
-    yield from conv(f"model.{3 * layers + 2}", True)
+    for i in range(2, 3 * num_layers, 3):
+        yield from (*conv(f"model.{i}", bias), *norm_names(f"model.{i + 1}", norm))
+    yield from conv(f"model.{3 * num_layers + 2}", True)
 
 
 def pixel_names(norm: Norm) -> Iterator[str]:
@@ -72,14 +72,14 @@ def pixel_names(norm: Norm) -> Iterator[str]:
 NETWORKS: dict[str, tuple[Callable[[Norm], nn.Module], Callable[[Norm], Iterator[str]]]] = {
     "unet_256": (lambda n: UNetGenerator(3, 2, 8, 1, n), lambda n: unet_names(8, n)),
     "unet_128": (lambda n: UNetGenerator(1, 3, 7, 1, n), lambda n: unet_names(7, n)),
-    "unet of 2": (lambda n: UNetGenerator(4, 1, 2, 3, n), lambda n: unet_names(2, n)),
+    "unet_2": (lambda n: UNetGenerator(4, 1, 2, 3, n), lambda n: unet_names(2, n)),
     "resnet_9": (lambda n: ResNetGenerator(3, 2, 9, 2, n), lambda n: resnet_names(9, n, False)),
-    "resnet_6 with dropout": (
+    "resnet_6_dropout": (
         lambda n: ResNetGenerator(1, 3, 6, 2, n, True),
         lambda n: resnet_names(6, n, True),
     ),
-    "70 x 70": (lambda n: PatchDiscriminator(6, 3, 2, n), lambda n: patch_names(3, n)),
-    "16 x 16": (lambda n: PatchDiscriminator(2, 1, 2, n), lambda n: patch_names(1, n)),
+    "patch_70": (lambda n: PatchDiscriminator(6, 3, 2, n), lambda n: patch_names(3, n)),
+    "patch_16": (lambda n: PatchDiscriminator(2, 1, 2, n), lambda n: patch_names(1, n)),
     "pixel": (lambda n: PatchDiscriminator(6, 0, 2, n), lambda n: pixel_names(n)),
 }
 every = pytest.mark.parametrize(
@@ -88,13 +88,13 @@ every = pytest.mark.parametrize(
 
 
 @every
-def test_names_follow_the_rules(key: str, norm: Norm) -> None:
+def test_weights_have_the_published_names(key: str, norm: Norm) -> None:
     make, names = NETWORKS[key]
     assert list(make(norm).state_dict()) == list(names(norm))
 
 
 def trained(key: str, norm: Norm) -> nn.Module:
-    """A network whose weights and statistics are those of no beginning."""
+    """Return a network with random weights and statistics, unlike those of the initialization."""
     network = NETWORKS[key][0](norm)
     for name, tensor in network.state_dict().items():
         if tensor.ndim == 4:
@@ -104,57 +104,57 @@ def trained(key: str, norm: Norm) -> nn.Module:
     return network.eval()
 
 
-def picture(network: nn.Module) -> Tensor:
+def example(network: nn.Module) -> Tensor:
     side = network.multiple if isinstance(network, UNetGenerator) else 24
     shape = (2, network.in_channels, side, side)
     return torch.rand(shape, generator=torch.Generator().manual_seed(1)) * 2 - 1
 
 
-def answer(network: nn.Module) -> Tensor:
+def output(network: nn.Module) -> Tensor:
     with torch.no_grad():
-        return network(picture(network))
+        return network(example(network))
 
 
-# The same networks as functions of their weights W.
+# The networks as functions of their weights W
 
 
-def unet(x: Tensor, levels: int, W: "Weights") -> Tensor:
-    def below(x: Tensor, place: str, n: int) -> Tensor:
-        y = W.conv(f.leaky_relu(x, 0.2), f"{place}.1", 2, 1)
-        if n == levels - 1:
-            y = W.norm(W.up(y.relu(), f"{place}.3", 0), f"{place}.4")
+def unet(x: Tensor, num_downs: int, W: "Weights") -> Tensor:
+    def below(x: Tensor, prefix: str, n: int) -> Tensor:
+        y = W.conv(f.leaky_relu(x, 0.2), f"{prefix}.1", 2, 1)
+        if n == num_downs - 1:
+            y = W.norm(W.up(y.relu(), f"{prefix}.3", 0), f"{prefix}.4")
         else:
-            y = below(W.norm(y, f"{place}.2"), f"{place}.3.model", n + 1)
-            y = W.norm(W.up(y.relu(), f"{place}.5", 0), f"{place}.6")
+            y = below(W.norm(y, f"{prefix}.2"), f"{prefix}.3.model", n + 1)
+            y = W.norm(W.up(y.relu(), f"{prefix}.5", 0), f"{prefix}.6")
         return torch.cat([x, y], 1)
 
     y = below(W.conv(x, "model.model.0", 2, 1), "model.model.1.model", 1)
     return W.up(y.relu(), "model.model.3", 0).tanh()
 
 
-def resnet(x: Tensor, blocks: int, second: int, W: "Weights") -> Tensor:
-    def reflected(x: Tensor, place: str) -> Tensor:
-        pad = W[f"{place}.weight"].shape[-1] // 2
-        return W.conv(f.pad(x, [pad] * 4, "reflect"), place, 1, 0)
+def resnet(x: Tensor, num_blocks: int, second: int, W: "Weights") -> Tensor:
+    def reflected(x: Tensor, prefix: str) -> Tensor:
+        pad = W[f"{prefix}.weight"].shape[-1] // 2
+        return W.conv(f.pad(x, [pad] * 4, "reflect"), prefix, 1, 0)
 
     x = W.norm(reflected(x, "model.1"), "model.2").relu()
     for n in (4, 7):
         x = W.norm(W.conv(x, f"model.{n}", 2, 1), f"model.{n + 1}").relu()
-    for n in range(10, 10 + blocks):
-        place = f"model.{n}.conv_block"
-        y = W.norm(reflected(x, f"{place}.1"), f"{place}.2").relu()
-        x = x + W.norm(reflected(y, f"{place}.{second}"), f"{place}.{second + 1}")
-    for n in (10 + blocks, 13 + blocks):
+    for n in range(10, 10 + num_blocks):
+        prefix = f"model.{n}.conv_block"
+        y = W.norm(reflected(x, f"{prefix}.1"), f"{prefix}.2").relu()
+        x = x + W.norm(reflected(y, f"{prefix}.{second}"), f"{prefix}.{second + 1}")
+    for n in (10 + num_blocks, 13 + num_blocks):
         x = W.norm(W.up(x, f"model.{n}", 1), f"model.{n + 1}").relu()
-    return reflected(x, f"model.{17 + blocks}").tanh()
+    return reflected(x, f"model.{17 + num_blocks}").tanh()
 
 
-def patches(x: Tensor, layers: int, W: "Weights") -> Tensor:
+def patches(x: Tensor, num_layers: int, W: "Weights") -> Tensor:
     x = f.leaky_relu(W.conv(x, "model.0", 2, 1), 0.2)
-    for n in range(1, layers + 1):
-        x = W.conv(x, f"model.{3 * n - 1}", 2 if n < layers else 1, 1)
+    for n in range(1, num_layers + 1):
+        x = W.conv(x, f"model.{3 * n - 1}", 2 if n < num_layers else 1, 1)
         x = f.leaky_relu(W.norm(x, f"model.{3 * n}"), 0.2)
-    return W.conv(x, f"model.{3 * layers + 2}", 1, 1)
+    return W.conv(x, f"model.{3 * num_layers + 2}", 1, 1)
 
 
 def pixels(x: Tensor, W: "Weights") -> Tensor:
@@ -163,25 +163,29 @@ def pixels(x: Tensor, W: "Weights") -> Tensor:
 
 
 class Weights(dict[str, Tensor]):
-    """A state dict, and what its tensors do; `training` has the batch's own statistics."""
+    """A state dict with the layers that its tensors define.
+
+    Attributes:
+        training: if ``True``, batch norm uses the statistics of the batch.
+    """
 
     training = False
 
-    def conv(self, x: Tensor, place: str, stride: int, pad: int) -> Tensor:
-        bias = self.get(f"{place}.bias")
-        return f.conv2d(x, self[f"{place}.weight"], bias, stride, pad)
+    def conv(self, x: Tensor, prefix: str, stride: int, pad: int) -> Tensor:
+        bias = self.get(f"{prefix}.bias")
+        return f.conv2d(x, self[f"{prefix}.weight"], bias, stride, pad)
 
-    def up(self, x: Tensor, place: str, odd: int) -> Tensor:
-        bias = self.get(f"{place}.bias")
-        return f.conv_transpose2d(x, self[f"{place}.weight"], bias, 2, 1, odd)
+    def up(self, x: Tensor, prefix: str, odd: int) -> Tensor:
+        bias = self.get(f"{prefix}.bias")
+        return f.conv_transpose2d(x, self[f"{prefix}.weight"], bias, 2, 1, odd)
 
-    def norm(self, x: Tensor, place: str) -> Tensor:
-        over = (0, 2, 3) if f"{place}.weight" in self else (2, 3)
+    def norm(self, x: Tensor, prefix: str) -> Tensor:
+        over = (0, 2, 3) if f"{prefix}.weight" in self else (2, 3)
         variance, mean = torch.var_mean(x, over, correction=0, keepdim=True)
         if over == (2, 3):
             return (x - mean) / (variance + 1e-5).sqrt()
         scale, shift, *running = (
-            self[f"{place}.{entry}"][:, None, None]
+            self[f"{prefix}.{entry}"][:, None, None]
             for entry in ("weight", "bias", "running_mean", "running_var")
         )
         mean, variance = (mean, variance) if self.training else running
@@ -191,26 +195,26 @@ class Weights(dict[str, Tensor]):
 FUNCTIONS: dict[str, Callable[[Tensor, Weights], Tensor]] = {
     "unet_256": lambda x, W: unet(x, 8, W),
     "unet_128": lambda x, W: unet(x, 7, W),
-    "unet of 2": lambda x, W: unet(x, 2, W),
+    "unet_2": lambda x, W: unet(x, 2, W),
     "resnet_9": lambda x, W: resnet(x, 9, 5, W),
-    "resnet_6 with dropout": lambda x, W: resnet(x, 6, 6, W),
-    "70 x 70": lambda x, W: patches(x, 3, W),
-    "16 x 16": lambda x, W: patches(x, 1, W),
+    "resnet_6_dropout": lambda x, W: resnet(x, 6, 6, W),
+    "patch_70": lambda x, W: patches(x, 3, W),
+    "patch_16": lambda x, W: patches(x, 1, W),
     "pixel": lambda x, W: pixels(x, W),
 }
 
 
 @every
 @pytest.mark.parametrize("training", [True, False])
-def test_outputs_are_those_of_the_rules(key: str, norm: Norm, training: bool) -> None:
+def test_outputs_equal_the_functions(key: str, norm: Norm, training: bool) -> None:
     network = trained(key, norm).train(training).double()
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.eval()
     W = Weights({name: tensor.clone() for name, tensor in network.state_dict().items()})
     W.training = training
-    x = picture(network).double()
+    x = example(network).double()
     with torch.no_grad():
         y = network(x)
         assert torch.allclose(y, FUNCTIONS[key](x, W), rtol=1e-9, atol=1e-9)
-    assert y.std() > 1e-3  # there is something to see
+    assert y.std() > 1e-3  # not a constant image

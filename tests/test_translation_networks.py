@@ -1,4 +1,4 @@
-"""Laws of pix2pix's and CycleGAN's networks: what fits, what they see, how they start."""
+"""Networks of pix2pix and CycleGAN: sizes, receptive fields, initialization."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ PUBLISHED: list[tuple[Callable[[], nn.Module], int, int]] = [  # parameters, ent
 
 
 @pytest.mark.parametrize("number", range(len(PUBLISHED)))
-def test_sizes_are_the_published_ones(number: int) -> None:
+def test_numbers_of_parameters_are_the_published_ones(number: int) -> None:
     make, parameters, entries = PUBLISHED[number]
     with torch.device("meta"):
         network = make()
@@ -39,32 +39,32 @@ def test_sizes_are_the_published_ones(number: int) -> None:
 
 
 @pytest.mark.parametrize("dropout", [True, False])
-def test_only_the_middle_levels_of_a_unet_drop(dropout: bool) -> None:
+def test_only_the_middle_levels_of_a_unet_have_dropout(dropout: bool) -> None:
     counts = []
-    for levels in (4, 5, 7, 8):
-        network = UNetGenerator(num_downs=levels, base_channels=1, dropout=dropout)
-        drops = {name for name, m in network.named_modules() if isinstance(m, nn.Dropout)}
-        deepest = [f"model.model.1.model{'.3.model' * n}.7" for n in range(3, levels - 2)]
-        assert drops == (set(deepest) if dropout else set())
-        counts.append(len(drops))
+    for num_downs in (4, 5, 7, 8):
+        network = UNetGenerator(num_downs=num_downs, base_channels=1, dropout=dropout)
+        found = {name for name, m in network.named_modules() if isinstance(m, nn.Dropout)}
+        expected = [f"model.model.1.model{'.3.model' * n}.7" for n in range(3, num_downs - 2)]
+        assert found == (set(expected) if dropout else set())
+        counts.append(len(found))
     assert counts == ([0, 0, 2, 3] if dropout else [0] * 4)
 
 
-@pytest.mark.parametrize(("layers", "field"), [(3, 70), (2, 34), (1, 16), (0, 1)])
-def test_a_logit_sees_a_patch(layers: int, field: int) -> None:
-    network = PatchDiscriminator(1, layers, 2).eval()
+@pytest.mark.parametrize(("num_layers", "field"), [(3, 70), (2, 34), (1, 16), (0, 1)])
+def test_the_receptive_field_of_a_score_is_a_patch(num_layers: int, field: int) -> None:
+    network = PatchDiscriminator(1, num_layers, 2).eval()
     for parameter in network.parameters():
-        parameter.data.abs_()  # so that nothing cancels
+        parameter.data.abs_()  # positive weights do not cancel
     x = torch.rand(1, 1, 256, 256, requires_grad=True)
-    logits = network(x)
-    side = {3: 30, 2: 62, 1: 126, 0: 256}[layers]
-    assert logits.shape == (1, 1, side, side)
-    logits[0, 0, side // 2, side // 2].backward()
+    scores = network(x)
+    side = {3: 30, 2: 62, 1: 126, 0: 256}[num_layers]
+    assert scores.shape == (1, 1, side, side)
+    scores[0, 0, side // 2, side // 2].backward()
     seen = x.grad[0, 0].nonzero()
     assert (seen.amax(0) - seen.amin(0) + 1).tolist() == [field, field]
 
 
-def test_a_condition_stands_before_the_image() -> None:
+def test_a_condition_is_concatenated_before_the_image() -> None:
     network, a, b = (
         PatchDiscriminator(4, 1, 2).eval(),
         torch.rand(2, 1, 8, 8),
@@ -74,7 +74,7 @@ def test_a_condition_stands_before_the_image() -> None:
 
 
 @pytest.mark.parametrize("norm", ["batch", "instance"])
-def test_they_start_from_the_published_distribution(norm: Norm) -> None:
+def test_initialization_is_the_published_distribution(norm: Norm) -> None:
     for network in (
         UNetGenerator(num_downs=5, base_channels=8, norm=norm),
         PatchDiscriminator(norm=norm),
@@ -98,7 +98,7 @@ def test_they_start_from_the_published_distribution(norm: Norm) -> None:
         (PatchDiscriminator(1, 3, 1), (24, 31), "must be at least 24"),
     ],
 )
-def test_sides_that_do_not_fit_are_told_what_does(
+def test_an_error_names_the_sizes_that_fit(
     network: nn.Module, fits: tuple[int, int], words: str
 ) -> None:
     h, w = fits
@@ -106,20 +106,22 @@ def test_sides_that_do_not_fit_are_told_what_does(
     for wrong in ((h - 4, w), (w, h - 1), (1, w)):
         with pytest.raises(DataError, match=f"{wrong[0]} x {wrong[1]} pixels .* {words}"):
             network(torch.zeros(1, 1, *wrong))
-    with pytest.raises(DataError, match="takes images of 1 channels, but these have 3"):
+    with pytest.raises(DataError, match="takes images with 1 channels, but these have 3"):
         network(torch.zeros(1, 3, h, w))
 
 
 @pytest.mark.parametrize(
     ("make", "argument"),
     [
-        (lambda: UNetGenerator(num_downs=1), "levels"),
-        (lambda: ResNetGenerator(num_blocks=0), "blocks"),
-        (lambda: ResNetGenerator(base_channels=0), "width"),
-        (lambda: PatchDiscriminator(num_layers=-1), "layers"),
+        (lambda: UNetGenerator(num_downs=1), "num_downs"),
+        (lambda: ResNetGenerator(num_blocks=0), "num_blocks"),
+        (lambda: ResNetGenerator(base_channels=0), "base_channels"),
+        (lambda: PatchDiscriminator(num_layers=-1), "num_layers"),
         (lambda: require_norm("none"), "norm"),
     ],
 )
-def test_arguments_out_of_range_are_named(make: Callable[[], Any], argument: str) -> None:
+def test_an_error_names_the_argument_that_is_out_of_range(
+    make: Callable[[], Any], argument: str
+) -> None:
     with pytest.raises(ArgumentError, match=f"^{argument} must be"):
         make()

@@ -1,4 +1,4 @@
-"""Laws of pix2pix and CycleGAN: what validation measures, and what is refused."""
+"""pix2pix and CycleGAN: metrics of the validation, and invalid arguments and data."""
 
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from lightning_gen.networks import UNetGenerator
 from tests.conftest import images, same, state
 from tests.test_translation import MODELS, SHAPE, Fit, cyclegan, pairs, pix2pix
 
-# Validation, and what does not fit
+# Validation
 
 
-def test_pix2pix_measures_pixels_and_cyclegan_what_comes_back(fit: Fit) -> None:
+def test_pix2pix_logs_errors_of_pixels_and_cyclegan_of_reconstructions(fit: Fit) -> None:
     metrics = fit(pix2pix(), pairs(), val=pairs(), max_epochs=1).callback_metrics
     assert metrics.keys() >= {"val/psnr", "val/ssim", "val/l1"}
     metrics = fit(cyclegan(), pairs(), val=pairs(), max_epochs=1).callback_metrics
@@ -26,7 +26,7 @@ def test_pix2pix_measures_pixels_and_cyclegan_what_comes_back(fit: Fit) -> None:
     assert "val/psnr_b" not in metrics
 
 
-def test_cyclegan_measures_translations_where_pairs_are_true(fit: Fit) -> None:
+def test_cyclegan_logs_errors_of_translations_with_paired_validation(fit: Fit) -> None:
     model = cyclegan(generator_ab=Roll(), paired_validation=True)
     metrics = fit(model, pairs(), val=pairs(), max_epochs=1).callback_metrics
     assert metrics["val/l1_b"] == 0
@@ -41,67 +41,68 @@ def test_perfect_translations_have_no_error(fit: Fit) -> None:
     assert metrics["val/ssim"] == pytest.approx(1)
 
 
-def test_likeness_is_that_of_intensities() -> None:
+def test_paired_metrics_are_those_of_intensities() -> None:
     white, black = torch.ones(1, 3, 16, 16), -torch.ones(1, 3, 16, 16)
-    likeness = PairedImageMetrics()
-    l1 = likeness(white, black)["l1"]
+    metrics = PairedImageMetrics()
+    l1 = metrics(white, black)["l1"]
     assert l1 == 2
-    assert likeness.psnr.compute() == 0
+    assert metrics.psnr.compute() == 0
     # Wang et al. (2004), eq. 13 with C_1 = .01^2: 2 mu_x mu_y is 0, mu_x^2 + mu_y^2 is 1
-    assert likeness.ssim.compute() == pytest.approx(1e-4 / (1 + 1e-4))
+    assert metrics.ssim.compute() == pytest.approx(1e-4 / (1 + 1e-4))
 
 
-def test_a_direction_that_is_none_is_named() -> None:
+def test_an_invalid_direction_is_rejected() -> None:
     for model in (pix2pix(), cyclegan()):
         with pytest.raises(ArgumentError, match="direction"):
-            type(model).translate.__wrapped__(model, images(2, SHAPE), "atob")  # types unchecked
+            type(model).translate.__wrapped__(
+                model, images(2, SHAPE), "atob"
+            )  # without type checks
 
 
-def test_colours_of_pairs_are_not_mixed() -> None:
-    with pytest.raises(ArgumentError, match="augmentations of pairs cannot be 'color'"):
+def test_color_augmentation_of_pairs_is_rejected() -> None:
+    with pytest.raises(ArgumentError, match="augmentations of pairs must not contain 'color'"):
         pix2pix(augmentations=("cutout", "color"))
 
 
-def test_a_checkpoint_of_an_own_generator_asks_for_it(fit: Fit, tmp_path: Path) -> None:
+def test_a_checkpoint_with_a_custom_generator_needs_it_again(fit: Fit, tmp_path: Path) -> None:
     model = Pix2Pix((3, 20, 20), base_channels=2, num_layers=1, generator=Roll())
     data = DataLoader(StackDataset(*images(2, SHAPE).new_zeros(2, 2, 3, 20, 20)), batch_size=1)
     fit(model, data, max_epochs=1).save_checkpoint(tmp_path / "a.ckpt")
-    with pytest.raises(CheckpointError, match=r"networks of your own, pass them to Pix2Pix\.load"):
+    with pytest.raises(CheckpointError, match=r"custom networks, pass them to Pix2Pix\.load"):
         load_model(tmp_path / "a.ckpt")
 
 
 class Roll(nn.Module):
-    """The truth about `pairs`, and a parameter that changes nothing."""
+    """The correct translation of `pairs`, with a parameter that has no effect."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.nothing = nn.Parameter(torch.zeros(()))
+        self.unused = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.roll(1, 3) + 0 * self.nothing
+        return x.roll(1, 3) + 0 * self.unused
 
 
-def test_sizes_and_networks_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ArgumentError, match="levels 8 halve"):
+def test_invalid_sizes_networks_and_arguments_are_rejected() -> None:
+    with pytest.raises(ArgumentError, match="num_downs is 8, but 128 x 128 pixels"):
         Pix2Pix((3, 128, 128))
     with pytest.raises(ArgumentError, match="generator must map"):
         pix2pix(generator=nn.Conv2d(3, 1, 1))
     with pytest.raises(ArgumentError, match="generator_ba fails"):
         cyclegan(target_channels=1, lambda_identity=0, generator_ba=nn.Conv2d(3, 3, 1))
-    with pytest.raises(ArgumentError, match="discriminator_b must give a score"):
+    with pytest.raises(ArgumentError, match="discriminator_b must return a score"):
         cyclegan(discriminator_b=nn.Flatten(0))
-    with pytest.raises(ArgumentError, match="identity must be 0"):
+    with pytest.raises(ArgumentError, match="lambda_identity must be 0"):
         cyclegan(target_channels=1)
-    with pytest.raises(ArgumentError, match="accumulate must be 1"):
-        pix2pix(accumulate=2)
-    with pytest.raises(TypeError, match="pack"):
-        pix2pix(pack=2)
+    for fixed in ("micro_batch_size", "pack", "share_fakes"):
+        with pytest.raises(TypeError, match=fixed):
+            pix2pix(**{fixed: 2})
     for make in MODELS.values():
         with pytest.raises(ArgumentError, match="target_channels must be at least 1"):
             make(target_channels=0)
 
 
-def test_the_default_networks_are_tried_on_the_image_s_size() -> None:
+def test_the_default_networks_are_checked_with_the_image_size() -> None:
     with pytest.raises(ArgumentError, match="image_shape .* multiples of 4"):
         cyclegan(image_shape=(3, 30, 32))
     for make in MODELS.values():
@@ -110,22 +111,22 @@ def test_the_default_networks_are_tried_on_the_image_s_size() -> None:
     random = torch.get_rng_state()
     model = pix2pix()
     torch.set_rng_state(random)
-    expected = UNetGenerator(3, 3, 3, 4)  # trying draws no random numbers
+    expected = UNetGenerator(3, 3, 3, 4)  # the check draws no random numbers
     assert same(state(model.generator), state(expected))
 
 
-def test_sigmoids_are_refused() -> None:
-    judge = nn.Sequential(nn.Conv2d(6, 1, 4), nn.Sigmoid())
-    with pytest.raises(ArgumentError, match="discriminator must give raw scores"):
-        pix2pix(discriminator=judge)
+def test_a_final_sigmoid_is_rejected() -> None:
+    custom = nn.Sequential(nn.Conv2d(6, 1, 4), nn.Sigmoid())
+    with pytest.raises(ArgumentError, match="discriminator must return raw scores"):
+        pix2pix(discriminator=custom)
 
 
-def test_published_weights_are_trained_on() -> None:
+def test_a_custom_generator_in_eval_mode_is_trained() -> None:
     model = pix2pix(generator=UNetGenerator(3, 3, 3, 4).eval())
     assert all(module.training for module in model.generator.modules())
 
 
-def test_pix2pix_judges_translations_beside_their_sources() -> None:
+def test_pix2pix_scores_translations_with_their_source_images() -> None:
     model, (a, b) = pix2pix(), images(4, SHAPE).split(2)
     with torch.no_grad():
         expected = model.eval().discriminator(torch.cat([a, b], 1))
@@ -135,22 +136,20 @@ def test_pix2pix_judges_translations_beside_their_sources() -> None:
         model.score(b)
 
 
-def test_batches_that_do_not_fit_are_refused(fit: Fit) -> None:
+def test_invalid_batches_are_rejected(fit: Fit) -> None:
     with pytest.raises(DataError, match='{"A": images, "B": images}'):
         fit(pix2pix(), DataLoader(images(4, SHAPE)))
-    with pytest.raises(DataError, match="B's images have 1 channels"):
+    with pytest.raises(DataError, match="images of B have 1 channels"):
         fit(pix2pix(), pairs(channels=(3, 1)))
     model = cyclegan()
     fit(model, pairs(), max_epochs=1)
-    with pytest.raises(DataError, match="B's images have 1 channels"):
+    with pytest.raises(DataError, match="images of B have 1 channels"):
         fit(model, pairs(channels=(3, 1)))
 
 
-def test_a_bright_domain_beside_a_dark_one_is_no_mistake(
-    fit: Fit, recwarn: pytest.WarningsRecorder
-) -> None:
+def test_one_bright_domain_causes_no_warning(fit: Fit, recwarn: pytest.WarningsRecorder) -> None:
     bright, dark = images(2, SHAPE).abs(), images(2, SHAPE)
     fit(pix2pix(), DataLoader(StackDataset(A=dark, B=bright), batch_size=2), max_epochs=1)
-    assert not [seen for seen in recwarn if "2 * x - 1" in str(seen.message)]
+    assert not [entry for entry in recwarn if "2 * x - 1" in str(entry.message)]
     with pytest.warns(UserWarning, match=r"2 \* x - 1"):
         fit(pix2pix(), DataLoader(StackDataset(A=bright, B=bright), batch_size=2), max_epochs=1)

@@ -1,4 +1,4 @@
-"""Laws of the variational models: the ELBO, its weights, and how likely images are."""
+"""Variational autoencoders: the ELBO, the weight of its KL term, and the log-likelihood."""
 
 import math
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from tests.test_autoencoders import SMALL
 Fit = Callable[..., Trainer]
 
 
-def test_iwae_has_no_kl_term_to_weigh() -> None:
+def test_iwae_has_no_weight_of_the_kl_term() -> None:
     assert not {"beta", "kl_warmup", "free_bits"} & set(IWAE(SHAPE, **SMALL).hparams)
     with pytest.raises(TypeError, match="beta"):
         IWAE(SHAPE, beta=2.0, **SMALL)
 
 
-def test_the_elbo_is_in_nats_per_image_and_the_same_everywhere(fit: Fit) -> None:
+def test_the_elbo_is_in_nats_per_image_in_every_stage(fit: Fit) -> None:
     model = VAE(SHAPE, beta=4.0, kl_warmup=100.0, free_bits=0.5, lr=0.0, **SMALL)
     trainer = fit(model, max_epochs=1, val=loader())
     trained = dict(trainer.callback_metrics)
@@ -30,12 +30,12 @@ def test_the_elbo_is_in_nats_per_image_and_the_same_everywhere(fit: Fit) -> None
     for stage in ("train", "val", "test"):
         value = {n: metrics[f"{stage}/{n}"] for n in ("elbo", "reconstruction", "kl", "loss")}
         assert torch.isclose(value["elbo"], -(value["reconstruction"] + value["kl"]), rtol=1e-5)
-        assert 100 < value["reconstruction"] < 250  # 256 pixels at first cost log 2 each
+        assert 100 < value["reconstruction"] < 250  # initially log 2 for each of 256 pixels
     assert torch.isclose(metrics["val/elbo"], metrics["test/elbo"])
     assert abs(metrics["train/elbo"] - metrics["val/elbo"]) < 10
 
 
-def test_beta_warmup_and_free_bits_weigh_the_kl_term() -> None:
+def test_beta_and_free_bits_change_the_weighted_kl_term() -> None:
     x = images()
     losses = {}
     for name, kwargs in {
@@ -50,20 +50,23 @@ def test_beta_warmup_and_free_bits_weigh_the_kl_term() -> None:
     kl = losses["plain"]["kl"]
     assert torch.isclose(losses["plain"]["weighted_kl"], kl)
     assert torch.isclose(losses["beta"]["weighted_kl"], 4 * kl)
-    assert losses["free"]["weighted_kl"] >= 3  # a nat for each of three entries
+    assert losses["free"]["weighted_kl"] >= 3  # a nat for each of three dimensions
     assert torch.isclose(losses["plain"]["reconstruction"], losses["beta"]["reconstruction"])
 
 
 def test_the_warmup_counts_epochs(fit: Fit) -> None:
-    weights = []
+    weights, ratios = [], []
 
     class Watched(VAE):
-        def kl_weight(self) -> float:
-            weights.append(super().kl_weight())
-            return weights[-1]
+        def terms(self, x: Tensor, *c: Tensor) -> dict[str, Tensor]:
+            terms = super().terms(x, *c)
+            weights.append(self.warmup)
+            ratios.append((terms["weighted_kl"] / self.observed["kl"]).item())
+            return terms
 
     fit(Watched(SHAPE, kl_warmup=2.0, beta=3.0, **SMALL), max_epochs=3)
-    assert weights == pytest.approx([3 * min((i + 1) / 8, 1) for i in range(12)])
+    assert weights == pytest.approx([min((i + 1) / 8, 1) for i in range(12)])
+    assert ratios == pytest.approx([3 * weight for weight in weights])
 
 
 def test_binarization() -> None:
@@ -102,7 +105,7 @@ def test_more_samples_raise_the_importance_weighted_bound() -> None:
 
 
 class Linear(nn.Module):
-    """A linear map to or from images."""
+    """Linear map to or from images."""
 
     def __init__(self, weight: Tensor, bias: Tensor, shape: tuple[int, ...], tail: Tensor) -> None:
         super().__init__()
@@ -114,8 +117,8 @@ class Linear(nn.Module):
         return torch.cat([y, self.tail.expand(len(y), -1)], 1).unflatten(1, self.shape)
 
 
-def test_the_likelihood_is_the_closed_form_of_a_linear_gaussian_model() -> None:
-    """With x = W z + b + sigma e: log N(x; b, W W^T + sigma^2 I), whatever q is."""
+def test_the_log_likelihood_equals_the_closed_form_of_a_linear_gaussian_model() -> None:
+    """With x = W z + b + sigma e: log N(x; b, W W^T + sigma^2 I), for any q."""
     seed_everything(0)
     shape, d, sigma = (1, 3, 4), 2, 0.6
     W, b = torch.randn(12, d).double(), torch.randn(12).double()
@@ -128,8 +131,8 @@ def test_the_likelihood_is_the_closed_form_of_a_linear_gaussian_model() -> None:
     ).double()
     with torch.no_grad():
         posterior = torch.linalg.inv(torch.eye(d).double() + W.T @ W / sigma**2)
-        model.encoder.weight.copy_(posterior @ W.T / sigma**2)  # the true posterior's mean
-        model.encoder.bias.copy_(-model.encoder.weight @ b + 0.2)  # and a little beside it
+        model.encoder.weight.copy_(posterior @ W.T / sigma**2)  # the mean of the true posterior
+        model.encoder.bias.copy_(-model.encoder.weight @ b + 0.2)  # with a small error
         model.encoder.tail.copy_((1.5 * posterior.diagonal()).log())
         model.log_sigma.fill_(math.log(sigma))
     z = torch.randn(6, d).double()
@@ -143,16 +146,16 @@ def test_the_likelihood_is_the_closed_form_of_a_linear_gaussian_model() -> None:
     assert (error < 0.05).all()
 
 
-def test_the_likelihood_does_not_depend_on_the_memory_bound() -> None:
+def test_the_log_likelihood_does_not_depend_on_the_memory_limit() -> None:
     model = ConditionalVAE(SHAPE, num_classes=4, **SMALL)
     x, labels = images(5), torch.tensor([0, 1, 2, 3, 0])
-    wide = model.log_likelihood(x, labels, samples=3000)
-    tight = model.log_likelihood(x, labels, samples=3000, max_memory_mib=1)
-    assert wide.shape == (5,)
-    assert torch.allclose(wide, tight, atol=0.5)  # other noise, the same estimate
+    at_once = model.log_likelihood(x, labels, samples=3000)
+    in_parts = model.log_likelihood(x, labels, samples=3000, max_memory_mib=1)
+    assert at_once.shape == (5,)
+    assert torch.allclose(at_once, in_parts, atol=0.5)  # with different noise
 
 
-def test_test_estimates_the_likelihood_where_asked(fit: Fit) -> None:
+def test_a_test_estimates_the_log_likelihood_if_samples_are_set(fit: Fit) -> None:
     model = VAE(SHAPE, likelihood_samples=200, binarization="fixed", **SMALL)
     trainer = fit(model, max_epochs=1)
     trainer.test(model, loader(), verbose=False)

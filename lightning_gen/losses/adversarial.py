@@ -79,7 +79,7 @@ def hinge(real: Logits, fake: Logits) -> Scalar:
 
 
 def wasserstein(real: Logits, fake: Logits) -> Scalar:
-    """D(G(z)) - D(x): Arjovsky et al. (2017), eq. 3; D must be Lipschitz by other means."""
+    """D(G(z)) - D(x): Arjovsky et al. (2017), eq. 3; D must be kept Lipschitz separately."""
     return fake.mean() - real.mean()
 
 
@@ -94,7 +94,7 @@ def relativistic(real: Logits, fake: Logits) -> Scalar:
 
 
 def relativistic_of_generator(real: Logits, fake: Logits) -> Scalar:
-    """-log sigmoid(D(G(z)) - D(x)): the same with roles exchanged."""
+    """-log sigmoid(D(G(z)) - D(x)): the same with the roles swapped."""
     return softplus(real - fake).mean()
 
 

@@ -1,7 +1,7 @@
 """The contractive penalty ||dh/dx||_F^2 of Rifai et al. (2011), https://icml.cc/2011/papers/455_icmlpaper.pdf.
 
 Three ways to compute it for each image: in closed form for one sigmoid layer, exactly for any
-encoder, and unbiased by random projections for long codes.
+encoder, and as an unbiased estimate from random projections for long codes.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def closed_form(h: Tensor, weight: Tensor) -> Tensor:
 
 
 def exact(encoder: Encoder, x: Tensor) -> Tensor:
-    """Return the penalty for any encoder without batch norm, with a backward pass per dimension.
+    """Return the penalty for any encoder without batch norm, with one backward pass per dimension.
 
     Args:
         encoder: function from (b, ...) to codes (b, d).
@@ -43,7 +43,7 @@ def exact(encoder: Encoder, x: Tensor) -> Tensor:
 def projected(encoder: Encoder, x: Tensor, projections: int) -> Tensor:
     """Return an unbiased estimate, E_v ||v^T dh/dx||^2 over random signs v (Hutchinson, 1990).
 
-    Takes the arguments of `exact`, and a backward pass per projection.
+    Takes the same arguments as `exact`, with one backward pass per projection.
     """
     with torch.inference_mode(False), torch.enable_grad():
         x = x.clone() if x.is_inference() else x

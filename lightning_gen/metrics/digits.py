@@ -47,7 +47,7 @@ class DigitClassifier(nn.Module):
         """Return logits (b, 10) for images (b, 1, h, w) in [-1, 1].
 
         Raises:
-            DataError: the images are neither 28 x 28 nor 32 x 32 pixels; also by other methods.
+            DataError: If the images are neither 28 x 28 nor 32 x 32 pixels; also by other methods.
         """
         return self.last(self.extractor(x))
 
@@ -79,10 +79,10 @@ class Center(nn.Module):
 def load_digit_classifier() -> DigitClassifier:
     """Load the digit classifier that ships with the package, in eval mode on the CPU.
 
-    The file's metadata contain the training command and the accuracy on MNIST's test images.
+    The file's metadata contains the training command and the accuracy on MNIST's test images.
 
     Raises:
-        DataError: the file is damaged.
+        DataError: If the file is damaged.
     """
     content = WEIGHTS.read_bytes()
     if hashlib.sha256(content).hexdigest() != WEIGHTS_SHA256:

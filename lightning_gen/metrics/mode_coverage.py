@@ -18,7 +18,7 @@ class ModeCoverage(Metric):
     high-quality samples count; a mode is found if it has at least one of them; the divergence is
     the "reverse" one, KL(p_generated || p_data), in nats. It is 0 at best, finite if modes are
     missing, log(num_modes) if all samples are in one of equal modes, and inf if no sample is of
-    high quality. Report the number of samples, too: a perfect generator has a KL of about
+    high quality. Also report the number of samples: a perfect generator has a KL of about
     (num_modes - 1) / (2 samples).
 
     For points, `GaussianMixture.nearest` returns both arguments of `update`; for Stacked MNIST, the
@@ -30,7 +30,7 @@ class ModeCoverage(Metric):
         metric: arguments of `torchmetrics.Metric`.
 
     Raises:
-        ArgumentError: num_modes is not positive, or weights are not num_modes positive numbers.
+        ArgumentError: If num_modes is not positive, or weights are not num_modes positive numbers.
     """
 
     is_differentiable = False
@@ -59,7 +59,7 @@ class ModeCoverage(Metric):
             high_quality: (b,) bool, True if the sample counts; by default all do.
 
         Raises:
-            DataError: a mode is out of range.
+            DataError: If a mode is out of range.
         """
         if len(modes) and not 0 <= modes.min() <= modes.max() < self.num_modes:
             raise DataError(
@@ -71,7 +71,7 @@ class ModeCoverage(Metric):
         self.samples += len(modes)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return number of `modes` found, share of `high_quality` samples, and `kl` in nats."""
+        """Return the number of `modes` found, share of `high_quality` samples, and `kl` in nats."""
         good = self.found.sum()
         p = self.found / good
         kl = torch.special.xlogy(p, p / self.weights.to(p)).sum()

@@ -1,4 +1,4 @@
-"""One file per model. Importing this package makes all of them known to ``--model`` by name."""
+"""Models, one per file, available to ``--model`` by name."""
 
 from lightning_gen.models.autoencoder import Autoencoder
 from lightning_gen.models.conditional_gan import ConditionalGAN

@@ -4,4 +4,4 @@ from lightning_gen.models import base
 
 
 class Autoencoder(base.AutoencoderModel):
-    """The plain autoencoder: codes of images, and images of codes."""
+    """The plain autoencoder: encodes images as codes, and decodes codes to images."""

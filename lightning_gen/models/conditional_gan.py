@@ -33,7 +33,7 @@ class ConditionalGAN(base.LatentSampling, base.AdversarialModel):
         generator_hidden_dims: units of the hidden layers of G, for "mlp".
         discriminator_hidden_dims: units of the hidden layers of D, for "mlp".
         maxout: number of linear pieces of each unit of D, for "mlp"; 1 for LeakyReLU 0.2.
-        dropout: probability of dropping such a unit.
+        dropout: probability of dropping a unit of D, for "mlp".
         minibatch_std: if ``True``, D has a `MinibatchStd` layer (Karras et al., 2018).
         pack: number of images that D scores jointly (PacGAN, Lin et al., 2018).
         generator: custom network from latents and one-hot labels (b, num_classes) to images.

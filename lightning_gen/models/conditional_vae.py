@@ -6,7 +6,7 @@ from lightning_gen.types import ImageShape, Unpack
 
 
 class ConditionalVAE(base.VariationalModel):
-    """A VAE whose encoder and decoder take the labels of the images one-hot.
+    """A VAE whose encoder and decoder take one-hot labels of the images.
 
     Args:
         image_shape: (channels, height, width) of the images.

@@ -11,15 +11,15 @@ from lightning_gen.networks import Architecture, SigmoidEncoder, TransposedDecod
 from lightning_gen.types import Images, ImageShape, Unpack, from_unit, to_unit
 
 Jacobian = Literal["auto", "closed_form", "exact", "projected"]
-LONG = 64  # dimension of codes from which projections are faster
+LONG = 64  # from this dimension on, projections are faster
 
 
 class ContractiveAutoencoder(base.AutoencoderModel):
-    """An autoencoder whose codes change little with the image: + lambda ||dh/dx||_F^2 (eq. 4).
+    """An autoencoder with a penalty on the Jacobian of its codes, lambda ||dh/dx||_F^2 (eq. 4).
 
     As in the paper, it has one sigmoid layer with tied weights, and cross-entropy loss; other
-    networks are options. Both terms are divided by the number of pixels, so their balance is that
-    of the paper.
+    networks are options. Both terms are divided by the number of pixels, which keeps their ratio
+    as in the paper.
 
     Args:
         image_shape: (channels, height, width) of the images.

@@ -18,26 +18,27 @@ Fakes = list[tuple[Tensor, Tensor]]  # detached translations of b and a, of each
 
 
 class CycleGAN(base.ImageTranslation, base.GenerativeModel):
-    """Image translation from two sets of images without pairs, in both directions.
+    """Unpaired image-to-image translation between two domains, in both directions.
 
-    G translates images of A to B, F images of B to A; D_B and D_A score the translations. Order of
-    the updates, initialization and weights of the losses are those of the authors
+    G translates images of A to B, F images of B to A; D_B and D_A score the translations. Update
+    order, initialization and loss weights are those of the authors
     (https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix): G and F are updated first. Then both
     discriminators, with half their loss, learn from images generated before that update, some
-    replaced from a pool. The learning rate decays in the second half of the training.
+    replaced by images from a pool. The learning rate decays in the second half of training.
 
     Args:
         image_shape: (channels, height, width) of the images of A, multiples of 4 pixels.
         target_channels: channels of the images of domain B; by default those of A.
         num_blocks: residual blocks of G and F; the authors use 9 for 256 pixels, 6 for 128.
         base_channels: channels of the outermost convolution of all networks.
-        num_layers: convolutions of D with stride 2: 3 for patches of 70 x 70 pixels, 0 for pixels.
+        num_layers: stride-2 convolutions of D: 3 for patches of 70 x 70 pixels, 0 for pixels.
         norm: "instance" or "batch" norm, of all networks.
         dropout: if ``True``, the residual blocks have dropout.
         lambda_cycle: weight of |F(G(a)) - a| and |G(F(b)) - b|.
         lambda_identity: weight of |G(b) - b| and |F(a) - a|, relative to ``lambda_cycle``.
-        pool_size: number of generated images that each discriminator may take again; 0 for none.
-        paired_validation: if ``True``, translations are compared with pairs in validation batches.
+        pool_size: number of earlier generated images in the pool of each discriminator; 0 for none.
+        paired_validation: if ``True``, validation batches are pairs; translations are compared
+            with them.
         adversarial: adversarial loss, a key of `ADVERSARIAL_LOSSES`.
         generator_ab: custom G, from images of A to images of B.
         generator_ba: custom F, from images of B to images of A.
@@ -109,7 +110,7 @@ class CycleGAN(base.ImageTranslation, base.GenerativeModel):
         }
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Update G and F, then D_A and D_B on images generated before that base.update."""
+        """Update G and F, then D_A and D_B on images generated before that update."""
         a, b = map(self.to_device, self.read(batch))
         fakes: Fakes = []
         base.update(self, "g", lambda a, b: self.generator_terms(a, b, fakes), a, b)

@@ -9,17 +9,17 @@ from lightning_gen.types import ImageShape, Unpack
 
 
 class DCGAN(base.LatentSampling, base.AdversarialModel):
-    """A GAN of strided convolutions with batch norm, initialized from N(0, 0.02) (sec. 3, 4).
+    """A GAN with strided convolutions and batch norm, initialized from N(0, 0.02) (sec. 3, 4).
 
-    Learning rate and momentum are those of the paper. Kernels are 4x4 instead of 5x5, as is common
-    since, and z is normal instead of uniform.
+    Learning rate and momentum are those of the paper. Kernels are 4x4 instead of 5x5, as is now
+    common, and z is Gaussian instead of uniform.
 
     Args:
         image_shape: (channels, height, width) of the images. Sides are 16 to 256 pixels, and
             divisible by 2 until the shorter one is 4 to 7.
         latent_dim: dimension of z ~ N(0, I).
-        base_channels: channels of the outermost convolution; they double with each halving of the
-            image, up to 8 times.
+        base_channels: channels of the outermost convolution; doubled with each halving of the
+            image, up to a factor of 8.
         hidden_dim: units of a hidden layer before the score of D, 1024 in the authors' code for
             MNIST; 0 for none, as in the paper (sec. 3).
         batch_norm: if ``True``, D has batch norm; gradient penalties need ``False``.

@@ -12,13 +12,13 @@ Noise = Literal["gaussian", "masking", "salt_and_pepper"]
 
 
 class DenoisingAutoencoder(base.AutoencoderModel):
-    """An autoencoder that reconstructs images from corrupted ones (sec. 3.2).
+    """An autoencoder that reconstructs clean images from corrupted ones (sec. 3.2).
 
     Args:
         image_shape: (channels, height, width) of the images.
         noise: "gaussian" noise on intensities, clipped to [0, 1]; "masking", which sets pixels to
             black; or "salt_and_pepper", which sets pixels to black or white.
-        noise_factor: standard deviation of the Gaussian noise, or fraction of the pixels set.
+        noise_factor: standard deviation of the Gaussian noise, or fraction of corrupted pixels.
         noisy_target: if ``True``, the target is the corrupted image, as in some textbooks, instead
             of the clean one.
         autoencoder: arguments of `AutoencoderModel`, such as ``latent_dim``.

@@ -12,8 +12,8 @@ class GAN(base.LatentSampling, base.AdversarialModel):
     """The original GAN: multilayer perceptrons that map noise z ~ N(0, I) to images.
 
     As in the paper (sec. 5), the generator has ReLU units, and the discriminator maxout units with
-    dropout. Hidden layers have the sizes of the authors' configuration for MNIST. Unlike there,
-    images end in tanh instead of a sigmoid, and the default optimizer is Adam instead of SGD.
+    dropout. Hidden layers have the sizes of the authors' configuration for MNIST. Unlike in the
+    paper, G ends in tanh instead of a sigmoid, and the default optimizer is Adam instead of SGD.
 
     Args:
         image_shape: (channels, height, width) of the images, of any size.

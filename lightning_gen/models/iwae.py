@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from lightning_gen.errors import require_at_least
+from lightning_gen.errors import reject_unknown, require_at_least
 from lightning_gen.losses import log_mean_exp
 from lightning_gen.models import base
 from lightning_gen.types import Images, ImageShape, Unpack
@@ -21,11 +21,12 @@ class IWAE(base.VariationalModel):
         ArgumentError: If an argument is out of range, or a custom network does not fit.
     """
 
-    hidden_arguments = ["beta", "kl_warmup", "free_bits"]  # the bound has no KL term
+    hidden_arguments = ["beta", "kl_warmup", "free_bits", "num_classes"]  # no KL term, no labels
 
     def __init__(
         self, image_shape: ImageShape, k: int = 5, **variational: Unpack[base.LatentArguments]
     ) -> None:
+        reject_unknown(type(self), variational, base.LatentArguments.__annotations__)
         require_at_least(1, k=k)
         super().__init__(image_shape, beta=1.0, kl_warmup=0.0, free_bits=0.0, **variational)
         self.save_hyperparameters(ignore=[*self.networks, *self.hidden_arguments])

@@ -6,7 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from lightning_gen.errors import ArgumentError, DataError, require_at_least, require_one_of
+from lightning_gen.errors import (
+    ArgumentError,
+    DataError,
+    reject_unknown,
+    require_at_least,
+    require_one_of,
+)
 from lightning_gen.losses import Adversarial
 from lightning_gen.models import base
 from lightning_gen.networks import Norm, PatchDiscriminator, UNetGenerator
@@ -14,15 +20,15 @@ from lightning_gen.types import Batch, Direction, Images, ImageShape, Logits, Tr
 
 
 class Pix2Pix(base.ImageTranslation, base.AdversarialModel):
-    """Image translation from pairs of images: a conditional GAN with an L1 term.
+    """Paired image-to-image translation: a conditional GAN with an L1 term.
 
     The condition is the source image a. G is a U-Net, with dropout as its only noise. D scores
-    patches of 70 x 70 pixels of a and its translation. Order of the updates, initialization and
-    weights of the losses are those of the authors
+    patches of 70 x 70 pixels of a and its translation. Update order, initialization and loss
+    weights are those of the authors
     (https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix): both networks learn from the same
     G(a), D is updated first, and its loss is halved. The learning rate is constant for the first
-    half of the training, then decays linearly to 0 with each batch, without the off-by-one of the
-    authors' epochs.
+    half of training, then decays linearly to 0 with each batch; in the authors' code, it decays
+    with each epoch, off by one.
 
     Args:
         image_shape: (channels, height, width) of the images of domain A in training.
@@ -30,7 +36,7 @@ class Pix2Pix(base.ImageTranslation, base.AdversarialModel):
         direction: "AtoB" or "BtoA".
         num_downs: number of downsamplings of the U-Net; sides must be multiples of 2^num_downs.
         base_channels: channels of the outermost convolution of both networks.
-        num_layers: convolutions of D with stride 2: 3 for patches of 70 x 70 pixels, 0 for pixels.
+        num_layers: stride-2 convolutions of D: 3 for patches of 70 x 70 pixels, 0 for pixels.
         norm: "batch" or "instance" norm, of both networks.
         dropout: if ``True``, the inner num_downs - 5 levels of G have dropout in training.
         dropout_at_test: if ``True``, dropout stays on in translations, as in the authors' code;
@@ -38,10 +44,10 @@ class Pix2Pix(base.ImageTranslation, base.AdversarialModel):
         lambda_l1: weight of |b - G(a)|.
         adversarial: adversarial loss, a key of `ADVERSARIAL_LOSSES`.
         schedule: "constant", or "linear" or "cosine" decay of the learning rates to 0.
-        decay_from: fraction of the training after which a linear schedule starts to decay.
+        decay_from: fraction of training after which a linear schedule starts to decay.
         generator: custom network from images of one domain to images of the other.
-        discriminator: custom network from both images, joined along their channels, to raw scores
-            (b, ...).
+        discriminator: custom network from both images, concatenated along the channels, to raw
+            scores (b, ...).
         settings: other arguments of `AdversarialSettings`, such as ``lr`` and ``r1``.
 
     Raises:
@@ -70,6 +76,7 @@ class Pix2Pix(base.ImageTranslation, base.AdversarialModel):
         discriminator: nn.Module | None = None,
         **settings: Unpack[base.RegularizationArguments],
     ) -> None:
+        reject_unknown(type(self), settings, base.RegularizationArguments.__annotations__)
         channels_a, h, w = base.check_image_shape(image_shape)
         channels_b = channels_a if target_channels is None else target_channels
         require_one_of(("AtoB", "BtoA"), direction=direction)

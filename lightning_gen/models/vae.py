@@ -4,4 +4,4 @@ from lightning_gen.models import base
 
 
 class VAE(base.VariationalModel):
-    """The variational autoencoder, with optional beta, KL warm-up and free bits."""
+    """The variational autoencoder, optionally with beta, KL warm-up and free bits."""

@@ -1,4 +1,4 @@
-"""Networks: plain torch modules, independent of the training."""
+"""Networks: plain torch modules, independent of training."""
 
 from lightning_gen.networks.augment import Augmentation, augment
 from lightning_gen.networks.autoencoders import (
@@ -12,7 +12,11 @@ from lightning_gen.networks.autoencoders import (
 from lightning_gen.networks.conditional import LabelEmbedding, ProjectionDiscriminator, conditioned
 from lightning_gen.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from lightning_gen.networks.mlp import MLPDiscriminator, MLPGenerator
-from lightning_gen.networks.normalization import BATCH_NORMS, frozen_statistics
+from lightning_gen.networks.normalization import (
+    BATCH_NORMS,
+    frozen_power_iteration,
+    frozen_statistics,
+)
 from lightning_gen.networks.patches import PatchDiscriminator
 from lightning_gen.networks.reference import load_reference_weights, save_reference_weights
 from lightning_gen.networks.regularization import (
@@ -53,6 +57,7 @@ __all__ = [
     "augment",
     "clip_weights",
     "conditioned",
+    "frozen_power_iteration",
     "frozen_statistics",
     "last_layer_inputs",
     "packed",

@@ -1,6 +1,6 @@
 """Differentiable augmentation, Zhao et al. (2020), https://arxiv.org/abs/2006.10738.
 
-The input images of D, real and generated, are augmented. Gradients reach G through them.
+D's input images, real and generated, are augmented. Gradients flow through to G.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ Augmentation = Literal["translation", "cutout", "color"]
 
 
 def augment(x: Images, kinds: tuple[Augmentation, ...]) -> Images:
-    """Apply augmentations in turn, with random numbers for each image."""
+    """Apply augmentations in order, with different random numbers for each image."""
     for kind in kinds:
         x = AUGMENTATIONS[kind](x)
     return x

@@ -2,7 +2,7 @@
 
 All of them take an optional condition (b, condition), such as one-hot labels. Decoders return
 logits or means of Gaussians. Encoders convert images in [-1, 1] to intensities in [0, 1], so
-that black pixels are zeros and saturate no unit.
+that black pixels are zeros and do not saturate units.
 """
 
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ class MLPDecoder(nn.Module):
 class ConvEncoder(nn.Module):
     """Strided convolutions from images (b, c, h, w) and a condition to (b, outputs).
 
-    The first convolution has ``base_channels`` channels, and each further one twice as many. A
+    The first convolution has ``base_channels`` channels, and each subsequent one twice as many. A
     hidden layer follows.
     """
 
@@ -159,7 +159,7 @@ def activate(name: Activation) -> nn.Module:
 def halvings(
     image_shape: ImageShape, base_channels: int
 ) -> tuple[list[tuple[int, int]], list[int]]:
-    """Return sizes and channels from the image inwards: 28, 14, 7, 4 with 1, 8, 16, 32 channels."""
+    """Return sizes and channels from the image inward: 28, 14, 7, 4 with 1, 8, 16, 32 channels."""
     channels, *side = image_shape
     sizes, counts = [(side[0], side[1])], [channels]
     while min(sizes[-1]) > SMALLEST:

@@ -10,7 +10,7 @@ from lightning_gen.types import Images, Logits
 
 
 class LabelEmbedding(nn.Module):
-    """A network that takes one-hot labels (b, num_classes) as a learned embedding (b, dim)."""
+    """A network with a learned embedding (b, dim) of its one-hot labels (b, num_classes)."""
 
     def __init__(self, network: nn.Module, num_classes: int, dim: int) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ def conditioned(
         make: makes a network from the dimension of its condition.
         num_classes: number of classes.
         embedding_dim: dimension of an embedding of the labels; 0 for none.
-        pack: number of labels that are joined.
+        pack: number of labels that are concatenated.
         projection: if ``True``, return a `ProjectionDiscriminator`.
     """
     if projection:  # V is an embedding

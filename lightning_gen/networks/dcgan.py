@@ -16,8 +16,8 @@ SIZES = tuple(base << n for n in range(2, 7) for base in (4, 5, 6, 7) if base <<
 class DCGANGenerator(nn.Sequential):
     """Generator from latents (b, latent_dim) to images (b, *image_shape).
 
-    The outermost convolution has ``base_channels`` channels; they double with each halving of the
-    image, up to 8 times. A condition (b, condition) is concatenated with the latents.
+    The outermost convolution has ``base_channels`` channels; doubled with each halving of the
+    image, up to a factor of 8. A condition (b, condition) is concatenated with the latents.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class DCGANDiscriminator(nn.Sequential):
 
 
 def _pyramid(image_shape: ImageShape, base_channels: int) -> tuple[tuple[int, int], list[int]]:
-    """Return the size of the smallest feature map, and the channels from the image inwards."""
+    """Return the size of the smallest feature map, and the channels from the image inward."""
     _, *sides = image_shape
     halvings = min(sides).bit_length() - 3  # leaves 4 to 7 pixels on the shorter side
     if not 16 <= min(sides) <= max(sides) <= 256 or any(side % 2**halvings for side in sides):
@@ -111,6 +111,6 @@ def _pyramid(image_shape: ImageShape, base_channels: int) -> tuple[tuple[int, in
 
 
 def _init_weights(network: nn.Module) -> None:
-    """Use channels_last, which is a third faster on CPUs, and draw the weights."""
+    """Use channels_last, which is a third faster on CPUs, and initialize the weights."""
     network.to(memory_format=torch.channels_last)
     init_weights(network)

@@ -56,8 +56,8 @@ class Maxout(nn.Module):
 class MLPDiscriminator(nn.Sequential):
     """Images (b, c, h, w) to logits (b, 1): maxout layers with dropout.
 
-    `maxout=1`, where a maximum would leave the layers linear, takes LeakyReLU 0.2 instead. A
-    condition (b, condition) stands beside the pixels.
+    `maxout=1` uses LeakyReLU 0.2, because a maximum of one linear piece is linear. A condition
+    (b, condition) is concatenated with the pixels.
 
     Raises:
         ArgumentError: If ``dropout`` is not in [0, 1).

@@ -1,4 +1,4 @@
-"""Normalization layers of networks that are not trained at the moment."""
+"""Normalization layers that keep their statistics while other networks are trained."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,24 +11,33 @@ BATCH_NORMS = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNor
 
 @contextmanager
 def frozen_statistics(networks: Iterable[nn.Module]) -> Iterator[None]:
-    """Keep the statistics of batch norms, and the power iteration of spectral norms, as they are.
+    """Freeze the statistics of batch norm and the power iteration of spectral norm.
 
-    Batch norms still normalize by the batch.
+    Batch norm still normalizes with the statistics of the batch.
     """
+    networks = list(networks)
     modules = [module for network in networks for module in network.modules()]
-    batch = [m for m in modules if isinstance(m, BATCH_NORMS) and m.track_running_stats]
-    lists = [module for module in modules if isinstance(module, ParametrizationList)]
-    spectral = [
-        module for parametrizations in lists for module in parametrizations if module.training
-    ]
+    norms = [m for m in modules if isinstance(m, BATCH_NORMS) and m.track_running_stats]
+    for norm in norms:
+        norm.track_running_stats = False
     try:
-        for batch_norm in batch:
-            batch_norm.track_running_stats = False
-        for spectral_norm in spectral:
-            spectral_norm.training = False
+        with frozen_power_iteration(networks):
+            yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
+
+
+@contextmanager
+def frozen_power_iteration(networks: Iterable[nn.Module]) -> Iterator[None]:
+    """Freeze the singular vectors of spectral norm."""
+    modules = [module for network in networks for module in network.modules()]
+    lists = [module for module in modules if isinstance(module, ParametrizationList)]
+    norms = [norm for parametrizations in lists for norm in parametrizations if norm.training]
+    for norm in norms:
+        norm.training = False
+    try:
         yield
     finally:
-        for batch_norm in batch:
-            batch_norm.track_running_stats = True
-        for spectral_norm in spectral:
-            spectral_norm.training = True
+        for norm in norms:
+            norm.training = True

@@ -23,7 +23,7 @@ class PatchDiscriminator(nn.Sequential):
     Args:
         in_channels: channels of condition and image together.
         num_layers: number of downsamplings; 0 for single pixels.
-        base_channels: channels of the first layer; they double, up to 8 times.
+        base_channels: channels of the first layer; doubled in each layer, up to a factor of 8.
         norm: "batch" or "instance".
 
     Raises:

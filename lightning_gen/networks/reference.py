@@ -45,7 +45,7 @@ def load_reference_weights(path: str | Path) -> ReferenceNetwork:
 
 
 def save_reference_weights(network: ReferenceNetwork, path: str | Path) -> None:
-    """Save the weights of a network as a file that the authors' code loads."""
+    """Save the weights of a network as a file that the authors' code can load."""
     state = {key: tensor.cpu() for key, tensor in network.state_dict().items()}
     with atomic_write(Path(path)) as part:
         torch.save(state, part)

@@ -11,7 +11,7 @@ from lightning_gen.types import ImageShape, to_float32
 
 
 class MinibatchStd(nn.Module):
-    """Standard deviation over the batch as another channel: Karras et al. (2018), sec. 3."""
+    """Standard deviation over the batch as an extra channel: Karras et al. (2018), sec. 3."""
 
     def forward(self, x: Tensor) -> Tensor:
         x32 = to_float32(x)  # 1e-8 is 0 in float16

@@ -26,7 +26,7 @@ class UNetGenerator(nn.Sequential):
         in_channels: channels of the input images.
         out_channels: channels of the output images.
         num_downs: number of downsamplings, 8 for images of 256 pixels, 7 for 128.
-        base_channels: channels of the outermost level; they double inwards, up to 8 times.
+        base_channels: channels of the outermost level; doubled inward, up to a factor of 8.
         norm: "batch" or "instance".
         dropout: if ``True``, the levels between the innermost and the outer four have dropout of
             0.5, which is the only noise of pix2pix.
@@ -88,7 +88,7 @@ class Level(nn.Module):
         bias = norm == "instance"
         below = [norm_layer(norm, inner), submodule] if submodule else []
         self.model = nn.Sequential(
-            nn.LeakyReLU(0.2, inplace=True),  # in place, so the skip connection is rectified, too
+            nn.LeakyReLU(0.2, inplace=True),  # in place, so it also rectifies the skip connection
             nn.Conv2d(outer, inner, 4, 2, 1, bias=bias),
             *below,
             nn.ReLU(inplace=True),

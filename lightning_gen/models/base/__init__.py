@@ -1,4 +1,4 @@
-"""Base classes of the models, and what they share."""
+"""Base classes and shared parts of the models."""
 
 from lightning_gen.models.base.adversarial import AdversarialModel
 from lightning_gen.models.base.arguments import (

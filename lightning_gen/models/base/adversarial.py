@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lightning_gen.losses import ADVERSARIAL_LOSSES, gradient_penalty, squared_gradient
 from lightning_gen.models.base.arguments import AdversarialArguments
-from lightning_gen.models.base.average import discard_average, restore_average
+from lightning_gen.models.base.average import current_average, restored_average
 from lightning_gen.models.base.checks import check_arguments, check_batch_norm, check_pack
 from lightning_gen.models.base.generative_model import GenerativeModel
 from lightning_gen.models.base.settings import AdversarialSettings
@@ -27,7 +27,7 @@ from lightning_gen.types import Batch, Images, ImageShape, Latents, Logits, Unpa
 class AdversarialModel(GenerativeModel, ABC):
     """Base class of GANs: Algorithm 1, for any networks, losses, penalties and condition.
 
-    The condition c is what both networks take as input besides z or x: nothing for a GAN, labels
+    The condition c is the input of both networks in addition to z or x: nothing for a GAN, labels
     for a conditional GAN, the source image for pix2pix.
 
     Args:
@@ -71,7 +71,7 @@ class AdversarialModel(GenerativeModel, ABC):
         """Algorithm 1; its inner loop "for k steps" runs over successive batches."""
         x, c = self.unpack(batch)
         if not len(x):
-            check_pack(self)
+            check_pack(self.settings.pack, self.trainer)
             return
         generator_turn = (self.trainer.global_step + 1) % self.settings.k == 0
         fake = self.generate(len(x), *c) if self.settings.share_fakes and generator_turn else None
@@ -125,7 +125,7 @@ class AdversarialModel(GenerativeModel, ABC):
         return self.to_device(torch.randn(n, self.latent_dim, device=self.device))
 
     def forward(self, z: Tensor, *c: Tensor) -> Images:
-        """Return G(z, c); in eval mode by the average of G, if there is one."""
+        """Return G(z, c); in eval mode, from the average of G if there is one."""
         G = self.generator if self.training or self.average is None else self.average
         return G(z, *c)
 
@@ -174,9 +174,10 @@ class AdversarialModel(GenerativeModel, ABC):
     def on_fit_start(self) -> None:
         """Discard an average that `GeneratorEMA` does not update in this run."""
         super().on_fit_start()
-        discard_average(self)
+        self.average = current_average(self.average, self.trainer)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Load the average of G, if the checkpoint has one."""
         super().on_load_checkpoint(checkpoint)
-        restore_average(self, checkpoint["state_dict"])
+        weights = checkpoint["state_dict"]
+        self.average = restored_average(self.average, self.generator, weights)

@@ -52,7 +52,7 @@ class TranslationArguments(AlternatingArguments, total=False):
 
 
 class RegularizationArguments(AlternatingArguments, total=False):
-    """Arguments of `AdversarialSettings` that image translation takes, too."""
+    """Arguments of `AdversarialSettings` that image translation also takes."""
 
     k: int
     gradient_penalty: float

@@ -66,7 +66,7 @@ class AutoencoderModel(EncoderDecoder, GenerativeModel, ABC):
     """
 
     networks = ["encoder", "decoder"]
-    is_regularized = False  # whether a code as large as the image cannot simply copy it
+    is_regularized = False  # whether a large code is kept from copying the image
 
     def __init__(
         self,

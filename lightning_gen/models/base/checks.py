@@ -1,11 +1,11 @@
-"""Checks of arguments and custom networks when a model is made."""
+"""Checks of arguments and custom networks when a model is created."""
 
 from collections.abc import Callable, Iterable
 from inspect import signature
-from typing import TYPE_CHECKING
 from warnings import warn
 
 import torch
+from lightning import Trainer
 from torch import Tensor, nn
 
 from lightning_gen.errors import ArgumentError, DataError, reject_unknown
@@ -13,9 +13,6 @@ from lightning_gen.models.base.settings import AdversarialSettings
 from lightning_gen.networks import BATCH_NORMS
 from lightning_gen.sampling import eval_mode
 from lightning_gen.types import ImageShape
-
-if TYPE_CHECKING:
-    from lightning_gen.models.base.adversarial import AdversarialModel
 
 
 def check_arguments(model: object, given: Iterable[str], settings: type) -> None:
@@ -43,7 +40,7 @@ def check_image_shape(image_shape: ImageShape) -> ImageShape:
 
 
 def check_batch_norm(discriminator: nn.Module, settings: AdversarialSettings) -> None:
-    """Warn if a gradient penalty meets a D with batch norm, whose scores depend on the batch."""
+    """Warn if gradient penalties are combined with batch norm in D: scores depend on the batch."""
     penalized = settings.gradient_penalty or settings.r1 or settings.r2
     if penalized and any(isinstance(module, BATCH_NORMS) for module in discriminator.modules()):
         warn(
@@ -53,14 +50,13 @@ def check_batch_norm(discriminator: nn.Module, settings: AdversarialSettings) ->
         )
 
 
-def check_pack(model: "AdversarialModel") -> None:
+def check_pack(pack: int, trainer: Trainer) -> None:
     """Reject batches smaller than a pack, except the last one of an epoch.
 
     Raises:
         ArgumentError: If another batch is too small.
     """
-    if not (model.trainer.is_last_batch and model.trainer.global_step):
-        pack = model.settings.pack
+    if not (trainer.is_last_batch and trainer.global_step):
         raise ArgumentError("pack", f"is {pack}, but the batch has fewer images")
 
 
@@ -87,7 +83,7 @@ def make_players(
 ) -> tuple[nn.Module, nn.Module]:
     """Return the custom networks, or the defaults where there are none, in training mode.
 
-    Custom networks are run on two latents, so that a mismatch is found before the training.
+    Custom networks are run on two latents, so that a mismatch is found before training.
 
     Args:
         generator: custom generator.
@@ -97,7 +93,7 @@ def make_players(
         latent_dim: dimension of z.
         image_shape: (channels, height, width).
         condition: dimension of the condition of both networks.
-        pack: number of images that D scores jointly, joined along their channels.
+        pack: number of images that D scores jointly, concatenated along the channels.
 
     Raises:
         ArgumentError: naming the network, its input and its output.
@@ -124,7 +120,7 @@ def make_network(
 ) -> nn.Module:
     """Return a custom network from images to images or scores, or the default, in training mode.
 
-    A custom network is run on two images, so that a mismatch is found before the training.
+    A custom network is run on two images, so that a mismatch is found before training.
 
     Args:
         argument: name of the network.
@@ -158,7 +154,7 @@ def check_encoder_decoder(
     outputs: int,
     condition: int,
 ) -> None:
-    """Run an encoder and a decoder on two images, so that a mismatch is found before the training.
+    """Run an encoder and a decoder on two images, so that a mismatch is found before training.
 
     Raises:
         ArgumentError: naming the network, its input and its output.

@@ -1,4 +1,4 @@
-"""Encoders and decoders of autoencoders, and what can be done with them."""
+"""Encoders and decoders of autoencoders, and their methods."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, get_args
@@ -86,7 +86,7 @@ def log_terms(model: EncoderDecoder, batch: Batch, batch_idx: int, stage: str) -
 
 
 def named_terms(model: EncoderDecoder, batch: Batch) -> dict[str, Tensor]:
-    """Return the terms of a batch, their sum as ``loss``, and what the model observed."""
+    """Return the terms of a batch, their sum as ``loss``, and the observed values."""
     x, c = model.unpack(batch)
     model.observed = {}
     terms = model.terms(x, *c)

@@ -117,7 +117,7 @@ class GenerativeModel(LightningModule, ABC):
         return (self.to_device(one_hot(labels, self.num_classes)),)
 
     def observe(self, **values: Tensor) -> None:
-        """Log the means of these values beside the terms of the loss."""
+        """Log the means of these values alongside the terms of the loss."""
         self.observed.update({k: v.detach().float().mean() for k, v in values.items()})
 
     @abstractmethod
@@ -210,7 +210,7 @@ class GenerativeModel(LightningModule, ABC):
             self.clip_gradients(optimizer, self.settings.clip, "norm")
 
     def total_steps(self, argument: str = "schedule") -> int:
-        """Return the number of steps of the training.
+        """Return the number of training steps.
 
         Raises:
             ArgumentError: If the training has no end, naming the argument that needs one.

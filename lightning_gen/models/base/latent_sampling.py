@@ -17,11 +17,11 @@ class LatentSampling(Base):
     def sample(self, n: int, seed: int | None = None, labels: Any = None) -> Images:
         """Generate n images (n, *image_shape) in [-1, 1], in eval mode.
 
-        The random state of torch and the mode of the model stay as they are.
+        The random state of torch and the mode of the model are restored.
 
         Args:
             n: number of images.
-            seed: seed of z; by default, every call generates other images.
+            seed: seed of z; by default, every call generates new images.
             labels: labels (n,) for conditional models; by default, all classes in turn.
         """
         labels = self.all_classes(n) if labels is None else labels

@@ -38,7 +38,7 @@ class NonFiniteGuard:
             self.check(model)
 
     def check(self, model: LightningModule) -> None:
-        """Check the recorded losses; called before a checkpoint is saved, too.
+        """Check the recorded losses; also called before a checkpoint is saved.
 
         Raises:
             NonFiniteLossError: see `watch`.

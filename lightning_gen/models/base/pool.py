@@ -5,11 +5,11 @@ from torch import Tensor
 
 
 class ImagePool:
-    """Store generated images, and replace some new ones by them.
+    """Store generated images, and replace some new ones with stored ones.
 
     Until the pool is full, images are stored and returned. After that, each image is replaced
-    with probability 1/2 by a stored one, whose slot it takes. Random numbers come from the global
-    generator of torch.
+    with probability 1/2 by a stored one, and takes its slot. Random numbers come from torch's
+    global generator.
 
     Args:
         size: number of images stored; 0 returns all images unchanged.

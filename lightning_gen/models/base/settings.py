@@ -36,8 +36,8 @@ class OptimizerSettings:
         betas: coefficients of Adam's running averages.
         momentum: momentum of SGD.
         weight_decay: weight of the L2 penalty on the parameters.
-        schedule: "constant", or "linear" or "cosine" decay to 0 at the end of the training.
-        decay_from: fraction of the training after which a linear schedule starts to decay.
+        schedule: "constant", or "linear" or "cosine" decay to 0 at the end of training.
+        decay_from: fraction of training after which a linear schedule starts to decay.
         clip: maximum norm of the gradient of each optimizer; 0 for no clipping.
 
     Raises:
@@ -74,7 +74,7 @@ class OptimizerSettings:
             players: networks by player.
             fused: if ``True``, use fused kernels on devices that have them. They are faster, but
                 gradient clipping does not support them under mixed precision.
-            steps: returns the number of steps of the training.
+            steps: returns the number of training steps.
         """
         configs: list[Any] = []
         for player, network in players.items():
@@ -158,10 +158,10 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class AlternatingOptimizerSettings(OptimizerSettings):
-    """Optimizers of two players that take turns.
+    """Settings of two alternating optimizers.
 
     Args:
-        lr: learning rate of each player without its own.
+        lr: learning rate of players without their own.
         lr_d: learning rate of D (two time-scale update rule, Heusel et al., 2017).
         lr_g: learning rate of G.
         betas: coefficients of Adam's running averages.
@@ -194,7 +194,7 @@ class AlternatingOptimizerSettings(OptimizerSettings):
 
 @dataclass(frozen=True)
 class AdversarialSettings(AlternatingOptimizerSettings):
-    """Adversarial loss, schedule of the players, and regularization of D.
+    """Adversarial loss, updates of the players, and regularization of D.
 
     Args:
         adversarial: adversarial loss, a key of `ADVERSARIAL_LOSSES`.
@@ -207,14 +207,14 @@ class AdversarialSettings(AlternatingOptimizerSettings):
         r2: weight gamma of ||grad D||^2 / 2 on generated images.
         spectral_norm: if ``True``, divide the weights of D by their spectral norm (Miyato et al.,
             2018).
-        weight_clip: bound of the weights of D after each step (WGAN, Arjovsky et al., 2017: 0.01);
+        weight_clip: bound on the weights of D after each step (WGAN, Arjovsky et al., 2017: 0.01);
             0 for no bound.
         pack: number of images that D scores jointly (PacGAN, Lin et al., 2018). Batches are cut to
             a multiple of it.
         label_smoothing: difference between 1 and the target of D for real images (Salimans et al.,
             2016, sec. 3.4), for losses with a target.
         instance_noise: initial standard deviation of noise on the input images of D. It decays
-            linearly to 0 over the training (Sønderby et al., 2017).
+            linearly to 0 over training (Sønderby et al., 2017).
         augmentations: "translation", "cutout" and "color" of the input images of D (Zhao et al.,
             2020).
 
@@ -261,11 +261,11 @@ class AdversarialSettings(AlternatingOptimizerSettings):
 
 @dataclass(frozen=True)
 class TranslationSettings(AlternatingOptimizerSettings):
-    """Optimizers of CycleGAN, with linear decay in the second half of the training.
+    """Optimizers of CycleGAN, with linear decay in the second half of training.
 
     Args:
-        schedule: "constant", or "linear" or "cosine" decay to 0 at the end of the training.
-        decay_from: fraction of the training after which a linear schedule starts to decay.
+        schedule: "constant", or "linear" or "cosine" decay to 0 at the end of training.
+        decay_from: fraction of training after which a linear schedule starts to decay.
     """
 
     schedule: Schedule = "linear"

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.utils.parametrize import cached
 from torch.optim.lr_scheduler import LRScheduler
 
-from lightning_gen.networks import frozen_statistics
+from lightning_gen.networks import frozen_power_iteration, frozen_statistics
 from lightning_gen.types import Scalar
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def update(
 ) -> None:
     """Take one optimizer step of one player on the sum of its terms.
 
-    The other players stay the same to the bit: their parameters do not require gradients, and their
+    The other players remain bit-identical: their parameters do not require gradients, and their
     normalization layers keep their statistics. Only steps of the first player are counted, so
     ``trainer.global_step`` is the number of batches.
 
@@ -43,9 +43,11 @@ def update(
     totals: Terms = {}
     with model.toggled_optimizer(optimizer), frozen_statistics(others):
         optimizer.zero_grad()
-        for micro_batch, weight in split(batch, settings.micro_batch_size):
+        for i, (micro_batch, weight) in enumerate(split(batch, settings.micro_batch_size)):
             model.observed = {}
-            with cached():  # spectral norm is computed once for real and generated images
+            # spectral norm is computed once for real and generated images, with a single power
+            # iteration in each update
+            with frozen_power_iteration([model.players[player]] if i else []), cached():
                 named = terms(*micro_batch)
             loss = reduce(add, named.values())
             model.manual_backward(loss if weight == 1 else weight * loss)

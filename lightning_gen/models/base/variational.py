@@ -50,8 +50,8 @@ class VariationalModel(EncoderDecoder, GenerativeModel, ABC):
     """Base class of variational autoencoders: q(z | x) = N(mean, diag variance), p(z) = N(0, I).
 
     All quantities are in nats per image: summed over pixels, averaged over the batch. Training,
-    validation and test log the same ``elbo`` = -(``reconstruction`` + ``kl``), whatever the weight
-    of the KL term in the ``loss``.
+    validation and test log the same ``elbo`` = -(``reconstruction`` + ``kl``), regardless of
+    the weight of the KL term in the ``loss``.
 
     Args:
         image_shape: (channels, height, width) of the images.
@@ -82,7 +82,7 @@ class VariationalModel(EncoderDecoder, GenerativeModel, ABC):
     """
 
     networks = ["encoder", "decoder"]
-    hidden_arguments: ClassVar[Sequence[str]] = ()  # that a subclass sets itself
+    hidden_arguments: ClassVar[Sequence[str]] = ()  # set by a subclass itself
 
     def __init__(
         self,
@@ -204,8 +204,8 @@ class VariationalModel(EncoderDecoder, GenerativeModel, ABC):
     ) -> Tensor:
         """Estimate log p(x) (b,) of images in nats, by importance sampling from q(z | x).
 
-        The expectation of the estimate is a lower bound that approaches log p(x) with the number of
-        samples. For the Bernoulli likelihood, x is binarized as in training.
+        The expectation of the estimate is a lower bound that approaches log p(x) as the number of
+        samples grows. For the Bernoulli likelihood, x is binarized as in training.
 
         Args:
             x: images (b, *image_shape) in [-1, 1].
