@@ -111,6 +111,16 @@ def test_the_first_image_of_an_animation_is_read(tmp_path: Path) -> None:
     assert (read(tmp_path / "a.gif", 8, 3)[0] == 255).all()
 
 
+@pytest.mark.parametrize("pages", [2, 3, 5])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_the_first_of_several_pages_is_read(dtype: Any, pages: int, tmp_path: Path) -> None:
+    levels = np.random.default_rng(0).integers(0, 256, (pages, 8, 8)) * np.iinfo(dtype).max // 255
+    tifffile.imwrite(tmp_path / "a.tif", levels.astype(dtype), photometric="minisblack")
+    first = levels[0] * 255 // np.iinfo(dtype).max
+    for channels in (1, 3):
+        assert (read(tmp_path / "a.tif", 8, channels) == first).all()
+
+
 T = Image.Transpose
 BACK = {  # what undoes each orientation of EXIF
     2: T.FLIP_LEFT_RIGHT,

@@ -13,7 +13,8 @@ from torch import Tensor
 from lightning_gen import ImageFolderDataModule
 from lightning_gen.cli import main
 from lightning_gen.datamodules.crops import crop
-from lightning_gen.datamodules.image_folder import find_images, read_resized
+from lightning_gen.datamodules.class_folders import find_images
+from lightning_gen.datamodules.image_folder import read_resized
 from tests.conftest import one_of_two, picture
 from tests.test_resume import agree, stopped
 
@@ -64,7 +65,8 @@ def test_classes_are_the_folders_with_images_by_name(tmp_path: Path) -> None:
     (tmp_path / "a" / "notes.txt").write_text("no image")
     (tmp_path / "labels.csv").write_text("no image")
     found = {
-        name: [Path(p).name for p in paths] for name, paths in find_images(str(tmp_path)).items()
+        name: [Path(p).name for p in paths]
+        for name, paths in find_images(str(tmp_path))["train"].items()
     }
     assert found == {"a": ["3.webp", "2.JPG"], "b": ["1.png"]}
 
@@ -75,7 +77,7 @@ def test_labels_are_the_classes_places(root: str) -> None:
     assert data.image_shape == (3, 16, 16)
     middles = {
         crop(read_resized(path, (16, 16), 3), (16, 16)).tobytes(): label
-        for label, paths in enumerate(data.files.values())
+        for label, paths in enumerate(data.files["train"].values())
         for path in paths
     }
     assert len(middles) == 50
@@ -110,7 +112,7 @@ def test_crops_may_be_rectangles(size: tuple[int, int], root: str) -> None:
     assert center.image_shape == random.image_shape == (3, *size)
     expected = {
         crop(read_resized(path, size, 3), size).tobytes()
-        for paths in center.files.values()
+        for paths in center.files["train"].values()
         for path in paths
     }
     assert {x.numpy().tobytes() for x in epoch(center)[0]} <= expected

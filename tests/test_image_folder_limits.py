@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from lightning_gen import ImageFolderDataModule
 from lightning_gen.datamodules.image_cache import CachedImages, FileImages
 from lightning_gen.errors import ArgumentError, DataError
 from tests.conftest import picture
@@ -32,6 +33,65 @@ def test_a_file_that_vanishes_during_training_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.png").unlink()
     with pytest.raises(DataError, match=r"a\.png"):
         epoch(data)
+
+
+# Files as people have them
+
+
+def test_names_of_any_kind_are_read_and_other_files_ignored(tmp_path: Path) -> None:
+    names = ["a.png", "A.png", "a.PNG", "b c.png", "Übung ö.png", "日本.png", "d.e.f.png", "#?.png"]
+    for name in names:
+        write_one(tmp_path / name)
+    for name in (".DS_Store", "Thumbs.db", "labels.txt", "desktop.ini", ".hidden.png", "._a.png"):
+        (tmp_path / name).write_text("no image")
+    (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
+    data = module(tmp_path, batch_size=1, val_split=0)
+    assert len(data.train_set) == len(names) + 1
+
+
+def test_classes_may_differ_in_case_only(tmp_path: Path) -> None:
+    write_one(tmp_path / "Cat" / "a.png")
+    write_one(tmp_path / "cat" / "a.png")
+    assert module(tmp_path, batch_size=1, val_split=0).class_names == ("Cat", "cat")
+
+
+def test_a_link_to_a_missing_file_is_named(tmp_path: Path) -> None:
+    write_one(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to(tmp_path / "none.png")
+    with pytest.raises(DataError, match=r"1 of 2(?s:.*)b\.png: .*No such file"):
+        module(tmp_path, batch_size=1)
+
+
+def test_a_single_image_is_enough(tmp_path: Path) -> None:
+    write_one(tmp_path / "a.png")
+    with pytest.raises(ArgumentError, match="only 1 training image: .*; use 1 or less"):
+        module(tmp_path)
+    data = module(tmp_path, batch_size=1)
+    assert len(list(data.train_dataloader())) == 1
+    assert data.describe().endswith(
+        "1 training and 0 validation images, 16 x 16 pixels, 3 channels"
+    )
+
+
+def test_files_without_an_image_s_extension_are_named(tmp_path: Path) -> None:
+    for name in ("a.heic", "b.csv", "c"):
+        (tmp_path / name).touch()
+    with pytest.raises(ArgumentError, match=r"no images .*; its files end in , \.csv, \.heic"):
+        module(tmp_path)
+
+
+def test_few_images_can_be_tested_and_encoded_whatever_the_batch_size(tmp_path: Path) -> None:
+    for k in range(5):
+        write_one(tmp_path / "train" / f"{k}.png")
+        write_one(tmp_path / "test" / f"{k}.png")
+    data = ImageFolderDataModule(str(tmp_path), batch_size=64, image_size=16, val_split=0)
+    data.setup("test")
+    assert [len(x) for x, _ in data.test_dataloader()] == [5]
+    assert [len(x) for x, _ in data.split_dataloader("train")] == [5]
+    with pytest.raises(ArgumentError, match="batch_size is 64, .* 5 training images.*use 5"):
+        data.setup("fit")
+    with pytest.raises(ArgumentError, match="batch_size is 64, .* 5 training images.*use 5"):
+        data.train_dataloader()
 
 
 # Errors

@@ -10,7 +10,7 @@ import tifffile
 import torch
 from PIL import Image
 
-from lightning_gen import PairedImageDataModule
+from lightning_gen import ImageFolderDataModule, PairedImageDataModule
 from lightning_gen.datamodules.crops import crop
 from lightning_gen.errors import ArgumentError, DataError
 from lightning_gen.images.resizing import Resizing, resize
@@ -167,18 +167,82 @@ def test_pairs_of_7_channels_keep_range_and_channels(tmp_path: Path) -> None:
     assert x["A"].min() < -0.99 < 0.99 < x["A"].max() <= 1
 
 
-def test_the_first_image_determines_the_channels(domains: Path, tmp_path: Path) -> None:
+def test_grayscale_among_colors_becomes_color(domains: Path, tmp_path: Path) -> None:
     for side in ("trainA", "trainB"):
         (tmp_path / side).symlink_to(domains / side)
     (tmp_path / "testA").mkdir()
     write(picture(0).convert("L"), tmp_path / "testA" / "gray.png")
     write(picture(0), tmp_path / "testB" / "a.png")
-    with pytest.raises(DataError, match=r"gray\.png: it has 1 .*, but .* has 3; .*channels_a"):
-        unpaired(tmp_path)
-    data = unpaired(tmp_path, channels_a=3)
-    assert data.test_set[0]["A"].shape == (3, 16, 16)
+    x = unpaired(tmp_path).test_set[0]["A"]
+    assert torch.equal(x, unpaired(tmp_path, channels_a=3).test_set[0]["A"])
+    assert torch.equal(x, unpaired(tmp_path, channels_a=1).test_set[0]["A"].expand(3, -1, -1))
     data = unpaired(tmp_path, channels_a=1)
     assert (data.image_shape, data.target_channels) == ((1, 16, 16), 3)
+
+
+MODES = ["L", "LA", "P", "RGBA", "CMYK", "1"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("odd", [0, 2, 4], ids=["first", "middle", "last"])
+def test_the_odd_image_out_of_five_does_not_determine_the_channels(
+    odd: int, mode: str, tmp_path: Path
+) -> None:
+    for number in range(5):
+        for side in "AB":
+            image = picture(number, (16, 16))
+            ending = "tif" if mode == "CMYK" else "png"
+            own = image.convert(mode) if number == odd and side == "A" else image
+            write(own, tmp_path / side / f"{number}.{ending}")
+    for make in (paired, unpaired):
+        data = make(
+            tmp_path, val_split=0, batch_size=5, load_size=16, flip=False, preprocess="crop"
+        )
+        assert (data.image_shape, data.target_channels) == ((3, 16, 16), 3)
+        x = data.train_set[torch.arange(5)]
+        expected = np.asarray(picture(odd, (16, 16)).convert(mode).convert("RGB"))
+        if mode != "RGBA":
+            assert np.abs(x["A"][odd].permute(1, 2, 0).numpy() - expected.astype(int)).max() <= 1
+        assert torch.equal(x["A"][odd - 1], x["B"][odd - 1])
+    converted = ", 1 grayscale image converted to color" if mode in ("L", "LA", "1") else ""
+    assert data.describe().endswith(f"3 channels of 8 bits{converted}")
+
+
+def test_a_color_image_among_grayscale_is_named(tmp_path: Path) -> None:
+    for number in range(5):
+        for side in "AB":
+            image = picture(number)
+            write(
+                image if (number, side) == (0, "B") else image.convert("L"),
+                tmp_path / side / f"{number}.png",
+            )
+    message = r"B/0\.png: it has 3 channels, but most .* such as .*B/1\.png, have 1; --data.chan"
+    with pytest.raises(DataError, match=message + "nels_b 3 converts all to RGB, and 1 to gray"):
+        unpaired(tmp_path)
+    assert unpaired(tmp_path, channels_b=3).target_channels == 3
+    assert unpaired(tmp_path, channels_b=1).target_channels == 1
+
+
+def test_as_many_grayscale_as_color_images_become_color(tmp_path: Path) -> None:
+    for side in "AB":
+        write(picture(0).convert("L"), tmp_path / side / "0.png")
+        write(picture(1), tmp_path / side / "1.png")
+    assert unpaired(tmp_path, val_split=0).image_shape == (3, 16, 16)
+
+
+def test_8_bits_among_16_become_16_of_the_same_image(tmp_path: Path) -> None:
+    levels = np.random.default_rng(0).integers(0, 256, (3, 16, 16), dtype=np.uint8)
+    for side in "AB":
+        (tmp_path / side).mkdir()
+        for number in range(3):
+            np.save(
+                tmp_path / side / f"{number}.npy",
+                levels if number == 0 else levels * np.uint16(257),
+            )
+    data = unpaired(tmp_path, val_split=0, preprocess="crop", flip=False, batch_size=3)
+    a = data.train_set[torch.arange(3)]["A"]
+    assert a.dtype == torch.uint16
+    assert (a.numpy() == levels * np.uint16(257)).all()
 
 
 def test_halves_may_have_channels_of_their_own(root: Path) -> None:
@@ -194,5 +258,57 @@ def test_one_depth_a_domain(tmp_path: Path) -> None:
     lay_out(tmp_path, LAYOUTS["trainA trainB"])
     for side in "AB":
         np.save(tmp_path / f"train{side}" / "x.npy", np.zeros((3, 20, 20), np.uint16))
-    with pytest.raises(DataError, match=r"x\.npy: .* are uint16, but those of .* are uint8"):
+    with pytest.raises(DataError, match=r"x\.npy: .* are uint16, but those of .* are uint8; save"):
         paired(tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["tif", "npy"])
+@pytest.mark.parametrize("signed", [True, False])
+def test_floats_are_in_the_range_of_their_data_set(
+    signed: bool, ending: str, tmp_path: Path
+) -> None:
+    for number in range(4):
+        x = np.random.default_rng(number).random((16, 16), np.float32)
+        floats = 2 * x - 1 if signed else x
+        for side in "AB":
+            (tmp_path / side).mkdir(exist_ok=True)
+            path = tmp_path / side / f"{number}.{ending}"
+            (np.save if ending == "npy" else tifffile.imwrite)(path, floats)
+    flags: dict[str, Any] = {"val_split": 0, "batch_size": 4, "preprocess": "crop", "flip": False}
+    for make in (paired, unpaired):
+        data = make(tmp_path, **flags)
+        a = data.train_set[torch.arange(4)]["A"]
+        assert (
+            np.abs(
+                a[0, 0].numpy() - 2 * np.random.default_rng(0).random((16, 16), np.float32) + 1
+            ).max()
+            < 1e-6
+        )
+        assert data.describe().endswith(f"of floats in {'[-1, 1]' if signed else '[0, 1]'}")
+    if ending == "tif":  # the same images in an image folder
+        folder = ImageFolderDataModule(str(tmp_path / "A"), 4, 16, 1, val_split=0)
+        folder.setup("fit")
+        pixels, _ = next(iter(folder.split_dataloader("train")))
+        order = [int(k) for k in folder.train_set.crops.indices]
+        assert np.abs((a[order].numpy() + 1) * 127.5 - pixels.numpy()).max() < 0.51
+
+
+def test_a_negative_float_among_floats_from_0_to_1_is_named(tmp_path: Path) -> None:
+    for number in range(40):
+        for side in "AB":
+            (tmp_path / side).mkdir(exist_ok=True)
+            low = -0.5 if number == 39 else 0
+            np.save(tmp_path / side / f"{number:02}.npy", np.full((16, 16), low, np.float32))
+    with pytest.raises(DataError, match=r"39\.npy: floats must lie in \[0, 1\], as in .* is -0.5"):
+        unpaired(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.npy"])
+def test_images_of_12_bits_are_announced(name: str, tmp_path: Path) -> None:
+    for side in "AB":
+        (tmp_path / side).mkdir()
+        path = tmp_path / side / name
+        pixels = np.full((16, 16), 4000, np.uint16)
+        (np.save if name == "a.npy" else tifffile.imwrite)(path, pixels)
+    with pytest.warns(UserWarning, match=f"no pixel of .*{name} .* exceeds 4095: .*by 16"):
+        unpaired(tmp_path)

@@ -7,10 +7,18 @@ from typing import Any, cast
 
 import torch
 from lightning import LightningDataModule, Trainer
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from lightning_gen.errors import ArgumentError, require_at_least
+from lightning_gen.datamodules.descriptions import (
+    count,
+    describe_classes,
+    describe_numbers,
+    describe_size,
+    join,
+)
+from lightning_gen.datamodules.split_names import SPLITS, Split
+from lightning_gen.errors import ArgumentError, NotReadyError, require_at_least
 from lightning_gen.types import to_images
 
 LabelledBatch = tuple[Tensor, Tensor]
@@ -77,25 +85,41 @@ class ResumableSampler(DistributedSampler[Tensor]):
 
     A resumed epoch starts after the batches that it has already returned. Images that do not fill
     a batch in every process are dropped.
+
+    Args:
+        data: data set to shuffle.
+        batch_size: number of images per batch and process.
+        seed: seed of the order.
+        process: number of processes and rank of this one; None for those of torch.distributed.
     """
 
     resumed: Mapping[int, int] = {}  # number of batches to skip, by epoch
 
     def __init__(
-        self, data: BatchedImages, batch_size: int, processes: int, rank: int, seed: int
+        self, data: BatchedImages, batch_size: int, seed: int, process: tuple[int, int] | None
     ) -> None:
+        processes, rank = process or (1, 0)
         super().__init__(data, processes, rank, seed=seed, drop_last=True)
-        self.batch_size = batch_size
+        self.batch_size, self.process = batch_size, process
 
     def __iter__(self) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
         order = cast(BatchedImages, self.dataset).shuffled(generator)
-        share = order[..., : self.total_size][..., self.rank :: self.num_replicas]
+        processes, rank = self._process()
+        share = order[..., rank : order.shape[-1] // processes * processes : processes]
         skip = self.resumed.get(self.epoch, 0)
         return islice(share.split(self.batch_size, -1), skip, len(self))
 
     def __len__(self) -> int:
-        return self.num_samples // self.batch_size
+        processes, _ = self._process()
+        return len(cast(BatchedImages, self.dataset)) // processes // self.batch_size
+
+    def _process(self) -> tuple[int, int]:
+        if self.process:
+            return self.process
+        if distributed.is_available() and distributed.is_initialized():
+            return distributed.get_world_size(), distributed.get_rank()
+        return 1, 0
 
 
 class ResumableLoader(DataLoader[Any]):
@@ -126,7 +150,8 @@ class TensorDataModule(LightningDataModule, ABC):
     """Data module for data sets in memory: shuffled, distributed and resumed within an epoch.
 
     In `setup`, a subclass assigns `train_set`, `val_set` and `test_set`, for example
-    `TensorImages`. Batches are (x, labels), or dictionaries of x: x (b, c, h, w) float in [-1, 1],
+    `TensorImages`; `image_shape` and `num_classes`, if it has them, are passed to models by the
+    command line. Batches are (x, labels), or dictionaries of x: x (b, c, h, w) float in [-1, 1],
     converted from pixels after the transfer to the device; labels (b,) int64. The order of the
     training images depends only on the seed and the epoch; each process gets its share.
 
@@ -150,6 +175,7 @@ class TensorDataModule(LightningDataModule, ABC):
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.loader: ResumableLoader | None = None
         self.restored: dict[str, int] = {}
+        self.held_out = ""  # reason for few training images, for messages
 
     def hold_out(self, n: int, val_split: float) -> tuple[Tensor, Tensor]:
         """Split n indices at random into training and validation; the seed determines the split.
@@ -157,38 +183,54 @@ class TensorDataModule(LightningDataModule, ABC):
         Args:
             n: number of images.
             val_split: share, or number, of the images for validation.
-
-        Raises:
-            ArgumentError: the training images do not fill a batch in every process.
         """
         train, val = random_split(n, val_split, self.seed)
-        self.require_a_batch(
-            len(train), f": val_split={val_split} holds out {len(val)} of {n} images"
-        )
+        self.held_out = f": val_split={val_split} holds out {len(val)} of {n} images"
         return train, val
 
-    def require_a_batch(self, n: int, reason: str = "") -> None:
-        """Raise if n training images do not fill a batch in every process.
+    def require_a_batch(self) -> None:
+        """Raise if the training images do not fill a batch in every process.
 
         Raises:
             ArgumentError: names batch_size and the reason.
         """
-        processes = self.trainer.world_size if self.trainer else 1
+        n, processes = len(self.train_set), self.trainer.world_size if self.trainer else 1
         if n < self.batch_size * processes:
             each = f" in each of {processes} processes" if processes > 1 else ""
+            images = "image" if n == 1 else "images"
             raise ArgumentError(
                 "batch_size",
-                f"is {self.batch_size}{each}, but there are only {n} training images{reason}"
-                + (f"; use {n // processes} or less" if n >= processes else ""),
+                f"is {self.batch_size}{each}, but there are only {n} training {images}"
+                f"{self.held_out}" + (f"; use {n // processes} or less" if n >= processes else ""),
             )
 
+    def describe(self) -> str:
+        """Return what was understood of the data: classes, and after `setup`, numbers of images.
+
+        For example: 3 classes (cat, dog, owl), 120 training and 30 validation images, 64 x 64
+        pixels, 3 channels.
+        """
+        classes = getattr(self, "num_classes", 0), getattr(self, "class_names", ())
+        channels, *size = getattr(self, "image_shape", (0,))
+        return join(
+            describe_classes(*classes),
+            describe_numbers(self._numbers(), "image"),
+            join(describe_size(*size), count(channels, "channel")) if size else "",
+        )
+
     def train_dataloader(self) -> DataLoader[Any]:
-        """Return the training loader, shuffled in every epoch, without an incomplete last batch."""
+        """Return the training loader, shuffled in every epoch, without an incomplete last batch.
+
+        Raises:
+            ArgumentError: the training images do not fill a batch in every process.
+        """
         trainer: Trainer | None = self.trainer
         if trainer and trainer.overfit_batches:  # type: ignore[attr-defined]
-            return DataLoader(self.train_set, **self._loader_settings())
-        processes, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
-        sampler = ResumableSampler(self.train_set, self.batch_size, processes, rank, self.seed)
+            return self.split_dataloader("train")
+        self._require_setup("train")
+        self.require_a_batch()
+        process = (trainer.world_size, trainer.global_rank) if trainer else None
+        sampler = ResumableSampler(self.train_set, self.batch_size, self.seed, process)
         settings = self._loader_settings() | {"batch_size": None}  # the sampler returns batches
         self.loader = ResumableLoader(self.train_set, sampler=sampler, **settings)
         resumes = trainer is None or trainer.ckpt_path is not None
@@ -210,15 +252,24 @@ class TensorDataModule(LightningDataModule, ABC):
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the validation loader, in order; Lightning distributes it among processes."""
-        return DataLoader(self.val_set, **self._loader_settings())
+        return self.split_dataloader("val")
 
     def test_dataloader(self) -> DataLoader[Any]:
         """Return the test loader, in order; Lightning distributes it among processes."""
-        return DataLoader(self.test_set, **self._loader_settings())
+        return self.split_dataloader("test")
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """Return the test loader."""
         return self.test_dataloader()
+
+    def split_dataloader(self, split: Split) -> DataLoader[Any]:
+        """Return a loader of all images of a split, in order, without random crops and flips.
+
+        Raises:
+            NotReadyError: `setup` has not read this split.
+        """
+        self._require_setup(split)
+        return DataLoader(getattr(self, f"{split}_set"), **self._loader_settings())
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Convert pixels to images on the device, after a transfer of a quarter of the bytes."""
@@ -234,3 +285,18 @@ class TensorDataModule(LightningDataModule, ABC):
             "num_workers": self.num_workers,
             "pin_memory": torch.cuda.is_available(),
         }
+
+    def _require_setup(self, split: Split) -> None:
+        if getattr(self, f"{split}_set", None) is None:
+            stage = "test" if split == "test" else "fit"
+            raise NotReadyError(
+                f"{type(self).__name__} has no {split} images before its setup: call "
+                f'prepare_data() and setup("{stage}"), or pass the data module to a Trainer'
+            )
+
+    def _numbers(self) -> dict[Split, tuple[int, ...]]:
+        """Return the number of images in each split after `setup`."""
+        sets = {split: getattr(self, f"{split}_set", None) for split in SPLITS}
+        if sets["test"] is sets["val"]:
+            del sets["test"]
+        return {split: (len(data),) for split, data in sets.items() if data is not None}

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
 
 from lightning_gen.datamodules.base import BatchedImages, TensorDataModule, TensorImages
+from lightning_gen.datamodules.descriptions import describe_numbers, describe_size, join
 from lightning_gen.datamodules.domains import Domains
 from lightning_gen.datamodules.mnist import MNISTDataModule
 from lightning_gen.errors import require_at_least, require_one_of
@@ -80,7 +81,7 @@ class DigitPairsDataModule(TensorDataModule):
         self.digits = MNISTDataModule("12k", batch_size=1, image_size=32, seed=seed)
         self.save_hyperparameters()
 
-    def setup(self, stage: str) -> None:
+    def setup(self, stage: str | None = None) -> None:
         """Draw the pairs, the same at every call."""
         self.digits.setup(stage)
         self.train_set, self.val_set, self.test_set = (
@@ -90,6 +91,12 @@ class DigitPairsDataModule(TensorDataModule):
         if not self.paired:
             half = len(self.train_set) // 2
             self.train_set = DigitPairs(self.train_set.a[:half], self.train_set.b[-half:])
+
+    def describe(self) -> str:
+        """Return the numbers of pairs after `setup`, their size and channels."""
+        numbers = describe_numbers(self._numbers(), "pair")
+        kind = "" if self.paired else "training images of A and B unpaired"
+        return join(numbers, kind, describe_size(*self.image_shape[1:]), "3 channels")
 
     def _pairs(self, digits: TensorImages) -> DigitPairs:
         size = list(self.image_shape[1:])

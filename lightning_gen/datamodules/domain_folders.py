@@ -1,20 +1,25 @@
 """Find the image files of two domains."""
 
-from itertools import product
+import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from lightning_gen.datamodules.image_cache import OnError, raise_or_warn
-from lightning_gen.errors import ArgumentError, DataError
-from lightning_gen.images.reading import files_below, files_by_name
-
-SPLITS = "train", "val", "test"
-LAYOUTS = "{split}{domain}", "{split}/{domain}", "{domain}/{split}"
+from lightning_gen.datamodules.split_names import SPLITS, Split, split_of
+from lightning_gen.errors import ArgumentError, DataError, first_few
+from lightning_gen.images.reading import files_below, files_by_name, subfolders
 
 Paths = tuple[list[str], list[str]]  # of A and of B; of the same length for pairs
+OTHER = dict(zip("ABab", "BAba", strict=True))
+Folders = dict[Split, tuple[Path, Path]]  # of A and of B
 
 
-def find_domains(root: str, paired: bool, on_error: OnError) -> dict[str, Paths]:
+def find_domains(root: str, paired: bool, on_error: OnError) -> dict[Split, Paths]:
     """Return the paths of the images of A and of B, of each split.
+
+    The names of the folders may be in upper or lower case, and those of splits as in `split_of`.
+    If `root` contains a single folder, the data set may be in that folder.
 
     Args:
         root: path of the folder.
@@ -28,38 +33,89 @@ def find_domains(root: str, paired: bool, on_error: OnError) -> dict[str, Paths]
     """
     if not Path(root).is_dir():
         raise ArgumentError("root", f"is {root!r}, which is not a folder")
-    folders, found = _find_folders(root), {}
-    for split in SPLITS:
-        if split in folders:
-            a, b = folders[split]
+    folders = _find_folders(root, Path(root), paired)
+    if "train" not in folders:
+        names = [path.name for path in subfolders(Path(root))]
+        listed = f"; its folders are {', '.join(first_few(names))}" if names else ""
+        first = "train, with A|B in each image," if paired else "trainA and trainB,"
+        raise ArgumentError(
+            "root", f"is {root!r}, which contains neither {first} nor A and B{listed}"
+        )
+    found: dict[Split, Paths] = {}
+    for split, (a, b) in folders.items():
+        if a == b:
+            found[split] = (_images(root, a),) * 2
+        else:
             paths = _images(root, a), _images(root, b)
             found[split] = _match(a, b, *paths, on_error) if paired else paths
-        elif paired and Path(root, split).is_dir():
-            found[split] = (_images(root, Path(root, split)),) * 2
-    if "train" not in found:
-        first = "train, with A|B in each image," if paired else "trainA and trainB,"
-        raise ArgumentError("root", f"is {root!r}, which contains neither {first} nor A and B")
     return found
 
 
-def _find_folders(root: str) -> dict[str, tuple[Path, Path]]:
-    found = {}
-    for split, layout in product(SPLITS, LAYOUTS):
-        a, b = (Path(root, layout.format(split=split, domain=domain)) for domain in "AB")
-        if split not in found and _are_folders(root, a, b):
-            found[split] = a, b
-    a, b = Path(root, "A"), Path(root, "B")
-    if not found and _are_folders(root, a, b):
-        found["train"] = a, b
+def _find_folders(root: str, folder: Path, paired: bool) -> Folders:
+    top = subfolders(folder)
+    nested = [path for parent in top for path in subfolders(parent)]
+    domains = _unique(root, ((_split_and_domain(folder, path), path) for path in top + nested))
+    splits = _unique(root, ((split_of(path.name), path) for path in top)) if paired else {}
+    found: Folders = {}
+    for split in SPLITS:
+        if pair := _both(root, domains.get((split, "A")), domains.get((split, "B"))):
+            found[split] = pair
+        elif split in splits:
+            found[split] = splits[split], splits[split]
+    if found:
+        return found
+    plain = _unique(root, ((_domain(path.name), path) for path in top))
+    if pair := _both(root, plain.get("A"), plain.get("B")):
+        return {"train": pair}
+    if len(top) == 1 and top[0].resolve() not in (real := folder.resolve(), *real.parents):
+        return _find_folders(root, top[0], paired)
+    return {}
+
+
+def _domain(name: str) -> str | None:
+    return name.upper() if name.upper() in ("A", "B") else None
+
+
+def _split_and_domain(root: Path, folder: Path) -> tuple[Split, str] | None:
+    """Return split and domain of a folder trainA, train/A or A/train."""
+    first, *rest = folder.relative_to(root).parts
+    if rest:
+        split, domain = split_of(first) or split_of(rest[0]), _domain(first) or _domain(rest[0])
+        return (split, domain) if split and domain else None
+    joined = re.fullmatch("(.+?)[-_. ]?([AB])", first, re.IGNORECASE)
+    split = split_of(joined[1]) if joined else None
+    return (split, joined[2].upper()) if joined and split else None
+
+
+def _unique(root: str, folders: Iterable[tuple[Any, Path]]) -> dict[Any, Path]:
+    """Map keys to folders, without those of the key None."""
+    found: dict[Any, Path] = {}
+    for key, path in folders:
+        if key in found:
+            raise ArgumentError(
+                "root", f"is {root!r}, which contains both {found[key]} and {path}; remove one"
+            )
+        if key is not None:
+            found[key] = path
     return found
 
 
-def _are_folders(root: str, a: Path, b: Path) -> bool:
-    existing = [path for path in (a, b) if path.is_dir()]
-    if len(existing) == 1:
-        missing = b if existing == [a] else a
-        raise ArgumentError("root", f"is {root!r}, which contains {existing[0]} but no {missing}")
-    return bool(existing)
+def _both(root: str, a: Path | None, b: Path | None) -> tuple[Path, Path] | None:
+    """Return both folders, or None if there are neither."""
+    if a and b:
+        return a, b
+    if existing := a or b:
+        raise ArgumentError(
+            "root", f"is {root!r}, which contains {existing} but no {_counterpart(existing)}"
+        )
+    return None
+
+
+def _counterpart(folder: Path) -> Path:
+    """Return the path of the folder of B for a folder of A, and the reverse."""
+    if split_of(folder.name):
+        return _counterpart(folder.parent) / folder.name
+    return folder.with_name(folder.name[:-1] + OTHER[folder.name[-1]])
 
 
 def _images(root: str, folder: Path) -> list[str]:

@@ -1,70 +1,91 @@
 """Read the images of two domains, with one bit depth and number of channels in each."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from lightning_gen.datamodules.image_cache import OnError, Record
+from lightning_gen.datamodules.descriptions import count
+from lightning_gen.datamodules.image_cache import Record
 from lightning_gen.errors import DataError
 from lightning_gen.images.decoding import Pixels
-from lightning_gen.images.reading import read_image
+from lightning_gen.images.inspection import has_unit_floats, inspect_images
+from lightning_gen.images.reading import read_image, require_unit_floats
 from lightning_gen.images.resizing import Resizing
 
 
 @dataclass(frozen=True)
 class Domain:
-    """Properties that all images of a domain share with the first image.
+    """Properties of the images of a domain, those of most images in a sample.
 
     Args:
         flag: name of the argument for the number of channels.
         requested: value of this argument.
-        channels: number of channels of the first image, after conversion.
-        dtype: data type of its pixels.
-        first: path of the first image.
+        channels: number of channels after conversion.
+        dtype: data type of the pixels.
+        unit_floats: if True, floats are in [0, 1], and are scaled to [-1, 1].
+        example: path of an image with these properties.
+        converted: paths of the images read so far that had fewer channels.
     """
 
     flag: str
     requested: int | None
     channels: int
     dtype: np.dtype[Any]
-    first: str
+    unit_floats: bool
+    example: str
+    converted: set[str] = field(default_factory=set, compare=False)
 
     def read(self, path: str) -> Pixels:
-        """Read an image of this domain.
+        """Read an image of this domain: grayscale among colors becomes color, 8 of 16 bits 16.
 
         Raises:
-            DataError: the image cannot be read or differs from the first one.
+            DataError: the image cannot be read, or its conversion would lose information.
         """
         pixels = read_image(path, self.requested)
+        if len(pixels) == 1 and self.channels == 3:
+            pixels = np.repeat(pixels, 3, axis=0)
+            self.converted.add(path)
         if len(pixels) != self.channels:
+            fix = "all images of a domain must have the same number of channels"
+            if (len(pixels), self.channels) == (3, 1):
+                fix = f"--data.{self.flag} 3 converts all to RGB, and 1 to grayscale"
             raise DataError(
-                f"{path}: it has {len(pixels)} channels, but {self.first} has {self.channels}; "
-                f"--data.{self.flag} 1 converts all to grayscale, and 3 to RGB"
+                f"{path}: it has {len(pixels)} channels, but most images of its domain, such as "
+                f"{self.example}, have {self.channels}; {fix}"
             )
+        if pixels.dtype == np.uint8 and self.dtype == np.uint16:
+            pixels = pixels * np.uint16(257)
         if pixels.dtype != self.dtype:
             raise DataError(
-                f"{path}: its pixels are {pixels.dtype}, but those of {self.first} are "
-                f"{self.dtype}; all images of a domain must have the same bit depth"
+                f"{path}: its pixels are {pixels.dtype}, but those of most images of its domain, "
+                f"such as {self.example}, are {self.dtype}; save all in the same bit depth"
             )
+        if self.unit_floats:
+            require_unit_floats(pixels, path)
+            pixels = 2 * pixels - 1
         return pixels
 
+    def describe(self) -> str:
+        """Return, for example, 3 channels of 8 bits."""
+        bits = f"of {8 * self.dtype.itemsize} bits"
+        if self.dtype == np.float32:
+            bits = f"of floats in {'[0, 1]' if self.unit_floats else '[-1, 1]'}"
+        return f"{count(self.channels, 'channel')} {bits}"
 
-def inspect_domain(paths: list[str], flag: str, requested: int | None, on_error: OnError) -> Domain:
-    """Determine the properties of a domain from its first image, or its first readable one.
+
+def inspect_domain(paths: list[str], flag: str, requested: int | None) -> Domain:
+    """Determine the properties of a domain from a sample of its images.
 
     Raises:
-        DataError: the image cannot be read.
+        DataError: no image can be read.
     """
-    for path in paths:
-        try:
-            pixels = read_image(path, requested)
-        except DataError:
-            if on_error == "raise":
-                raise
-        else:
-            return Domain(flag, requested, len(pixels), pixels.dtype, path)
-    raise DataError(f"{paths[0]} and the other images of its domain cannot be read")
+    sample = inspect_images(paths, requested)
+    counts = Counter((x.channels, x.dtype) for x in sample)
+    channels, dtype = max(counts, key=lambda kind: (counts[kind], kind[0], kind[1].itemsize))
+    example = next(x.path for x in sample if (x.channels, x.dtype) == (channels, dtype))
+    return Domain(flag, requested, channels, dtype, has_unit_floats(sample), example)
 
 
 @dataclass(frozen=True)

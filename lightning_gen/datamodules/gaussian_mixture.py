@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from lightning_gen.datamodules.base import TensorDataModule, TensorImages
+from lightning_gen.datamodules.descriptions import count, describe_numbers, join
 from lightning_gen.datamodules.mixtures import DEFAULTS, Kind, make_mixture
 from lightning_gen.errors import require_at_least, require_one_of
 from lightning_gen.types import Images
@@ -56,13 +57,19 @@ class GaussianMixtureDataModule(TensorDataModule):
         self.image_shape = (dimensions, 1, 1)
         self.save_hyperparameters()
 
-    def setup(self, stage: str) -> None:
+    def setup(self, stage: str | None = None) -> None:
         """Draw the points, the same at every call."""
         generator = torch.Generator().manual_seed(self.seed)
         self.train_set, self.val_set, self.test_set = (
             TensorImages(*self.mixture.sample(n, generator))
             for n in (self.n, self.n // 10, self.n // 10)
         )
+
+    def describe(self) -> str:
+        """Return the numbers of modes and, after `setup`, of points."""
+        d = len(self.means[0])
+        modes = f"{count(len(self.means), 'mode')} in {count(d, 'dimension')}"
+        return join(modes, describe_numbers(self._numbers(), "point"))
 
     def log_density(self, x: Images) -> Tensor:
         """Return log p(x) (b,) of points (b, d, 1, 1), in nats."""

@@ -1,7 +1,6 @@
 """Image files of any format and size, in class folders or in one folder."""
 
 from functools import partial
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -9,13 +8,23 @@ import torch
 from PIL import Image, ImageOps
 
 from lightning_gen.datamodules.base import TensorDataModule
+from lightning_gen.datamodules.class_folders import find_images
 from lightning_gen.datamodules.crops import CroppedImages, Crops, crop
+from lightning_gen.datamodules.descriptions import join
 from lightning_gen.datamodules.image_cache import FileImages, OnError, Record, read_all
-from lightning_gen.errors import ArgumentError, DataError, require_at_least, require_one_of
+from lightning_gen.datamodules.split_names import SPLITS
+from lightning_gen.errors import (
+    ArgumentError,
+    DataError,
+    require_at_least,
+    require_one_of,
+)
 from lightning_gen.images.decoding import Pixels
-from lightning_gen.images.reading import files_below, is_image, read_image
+from lightning_gen.images.inspection import inspect_images
+from lightning_gen.images.reading import read_image, require_unit_floats
 from lightning_gen.images.resizing import Size, to_size
 
+EIGHT_BITS = (".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 CropMode = Literal["resize_and_center_crop", "resize_and_random_crop"]
 
 
@@ -80,7 +89,7 @@ class ImageFolderDataModule(TensorDataModule):
         if channels not in (1, 3):
             raise ArgumentError("channels", f"must be 1 or 3, but is {channels}")
         self.files = find_images(root)
-        self.class_names = tuple(self.files)
+        self.class_names = tuple(self.files["train"])
         self.num_classes = len(self.class_names)
         self.image_shape = (channels, *self.size)
         self.preprocess, self.flip, self.val_split = preprocess, flip, val_split
@@ -88,63 +97,73 @@ class ImageFolderDataModule(TensorDataModule):
         self.is_read = False
         self.save_hyperparameters()
 
-    def setup(self, stage: str) -> None:
+    def setup(self, stage: str | None = None) -> None:
         """Read the files once, and split them."""
-        if self.is_read:
-            return
-        center = self.preprocess == "resize_and_center_crop"
-        read = partial(_read, size=self.size, channels=self.image_shape[0], center=center)
-        labels = {path: k for k, paths in enumerate(self.files.values()) for path in paths}
+        if not self.is_read:
+            self._read()
+        if stage in ("fit", None):
+            self.require_a_batch()
+
+    def describe(self) -> str:
+        """Return classes, numbers of images, size and channels, and the folders of splits."""
+        folders = [split for split in SPLITS if split in self.files]
+        return join(
+            super().describe(), f"split by folders ({', '.join(folders)})" * (len(folders) > 1)
+        )
+
+    def _read(self) -> None:
+        labels = {
+            path: (split, self.class_names.index(name))
+            for split, classes in self.files.items()
+            for name, paths in classes.items()
+            for path in paths
+        }
+        read = partial(
+            _read_record,
+            size=self.size,
+            channels=self.image_shape[0],
+            center=self.preprocess == "resize_and_center_crop",
+            signed_floats=_has_signed_floats(list(labels)),
+        )
         source, paths, _ = read_all(FileImages(list(labels), read), self.cache_mib, self.on_error)
-        train, val = self.hold_out(len(paths), self.val_split)
-        y = torch.tensor([labels[path] for path in paths])
-        self.train_set = CroppedImages(Crops(source, train, self.size, self.flip), y[train])
-        self.val_set = self.test_set = CroppedImages(Crops(source, val, self.size), y[val])
+        y = torch.tensor([labels[path][1] for path in paths])
+        parts = {
+            split: torch.tensor(
+                [k for k, path in enumerate(paths) if labels[path][0] == split]
+            ).long()
+            for split in self.files
+        }
+        if "val" not in parts:
+            train, val = self.hold_out(len(parts["train"]), self.val_split)
+            parts["train"], parts["val"] = parts["train"][train], parts["train"][val]
+        sets = {
+            split: CroppedImages(
+                Crops(source, index, self.size, self.flip and split == "train"), y[index]
+            )
+            for split, index in parts.items()
+        }
+        self.train_set, self.val_set = sets["train"], sets["val"]
+        self.test_set = sets.get("test", self.val_set)
         self.is_read = True
 
 
-def find_images(root: str) -> dict[str, list[str]]:
-    """Map the names of the class folders to their sorted image paths, or that of a flat `root`.
-
-    Images in subfolders of a class folder belong to its class. Hidden files, files without an
-    image extension, and folders without images are ignored.
-
-    Raises:
-        ArgumentError: the folder does not exist, contains no images, or contains both images and
-            class folders.
-    """
-    folder = Path(root)
-    if not folder.is_dir():
-        raise ArgumentError("root", f"is {root!r}, which is not a folder")
-    entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    classes = {
-        path.name: files
-        for path in entries
-        if path.is_dir() and (files := files_below(path, is_image))
-    }
-    flat = [str(path) for path in entries if path.is_file() and is_image(path.name)]
-    if classes and flat:
-        raise ArgumentError(
-            "root",
-            f"is {root!r}, which contains both images, such as {Path(flat[0]).name}, and folders "
-            f"of images, such as {next(iter(classes))}; move the images into a folder",
-        )
-    if not classes and not flat:
-        raise ArgumentError(
-            "root", f"is {root!r}, which contains no images (by extension: .png, .jpg, ...)"
-        )
-    return classes or {folder.resolve().name: flat}
-
-
-def read_resized(path: str, size: Size, channels: int) -> Pixels:
+def read_resized(path: str, size: Size, channels: int, signed_floats: bool = False) -> Pixels:
     """Read an image (channels, h, w) uint8, resized with a Lanczos filter to cover `size`.
 
+    Args:
+        path: path of the file.
+        size: height and width to cover.
+        channels: 1 or 3.
+        signed_floats: if True, floats are in [-1, 1] instead of [0, 1].
+
     Raises:
-        DataError: the file cannot be read, or contains floats outside [0, 1].
+        DataError: the file cannot be read, or contains floats outside their range.
     """
-    pixels = read_image(path, channels, min_side=2 * max(size))
-    if pixels.dtype == np.float32 and pixels.min() < 0:
-        raise DataError(f"{path}: floats must lie in [0, 1], but the lowest is {pixels.min():g}")
+    pixels = read_image(path, channels, min_side=2 * max(size), first_page=True)
+    if pixels.dtype == np.float32:
+        if signed_floats:
+            pixels = (pixels + 1) / 2
+        require_unit_floats(pixels, path)
     if pixels.dtype != np.uint8:
         white = np.float32(65535 if pixels.dtype == np.uint16 else 1)
         pixels = (pixels / white * 255).round().astype(np.uint8)
@@ -153,7 +172,16 @@ def read_resized(path: str, size: Size, channels: int) -> Pixels:
     return np.stack([np.asarray(ImageOps.cover(x, size[::-1], lanczos)) for x in planes])
 
 
-def _read(path: str, size: Size, channels: int, center: bool) -> Record:
+def _read_record(path: str, size: Size, channels: int, center: bool, signed_floats: bool) -> Record:
     """Read one image as a record; with a crop in the center, only that crop."""
-    pixels = read_resized(path, size, channels)
+    pixels = read_resized(path, size, channels, signed_floats)
     return (np.ascontiguousarray(crop(pixels, size)) if center else pixels,)
+
+
+def _has_signed_floats(paths: list[str]) -> bool:
+    """Return True if a sample of the files contains negative floats: they lie in [-1, 1]."""
+    deep = [path for path in paths if not path.lower().endswith(EIGHT_BITS)]
+    try:
+        return any(x.low < 0 for x in inspect_images(deep, first_page=True)) if deep else False
+    except DataError:  # unreadable files are reported together
+        return False

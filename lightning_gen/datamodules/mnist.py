@@ -68,10 +68,14 @@ class MNISTDataModule(TensorDataModule):
         if self.subset == "full":
             _download(self.root)
 
-    def setup(self, stage: str) -> None:
+    def setup(self, stage: str | None = None) -> None:
         """Read the digits once, and split them."""
-        if self.is_read:
-            return
+        if not self.is_read:
+            self._read()
+        if stage in ("fit", None):
+            self.require_a_batch()
+
+    def _read(self) -> None:
         (digits, labels), test = _bundle() if self.subset == "12k" else _full(self.root)
         train, val = self.hold_out(len(digits), self.val_split)
         data = TensorImages(self._padded(digits), labels)

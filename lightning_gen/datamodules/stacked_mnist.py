@@ -85,7 +85,7 @@ class StackedMNISTDataModule(TensorDataModule):
         """Download the full set if it is missing; called in one process only."""
         self.digits.prepare_data()
 
-    def setup(self, stage: str) -> None:
+    def setup(self, stage: str | None = None) -> None:
         """Read the digits once, and draw the triples, the same at every call."""
         self.digits.setup(stage)
         generator = torch.Generator().manual_seed(self.seed)

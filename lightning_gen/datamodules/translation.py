@@ -10,6 +10,7 @@ import torch
 
 from lightning_gen.datamodules.base import BatchedImages, TensorDataModule, random_split
 from lightning_gen.datamodules.crops import Crops
+from lightning_gen.datamodules.descriptions import count, describe_numbers, describe_size, join
 from lightning_gen.datamodules.domain_folders import Paths, find_domains
 from lightning_gen.datamodules.domain_readers import inspect_domain
 from lightning_gen.datamodules.downloads import fetch_folder
@@ -20,10 +21,16 @@ from lightning_gen.datamodules.image_cache import (
     Record,
     read_all,
 )
+from lightning_gen.datamodules.split_names import SPLITS, Split
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.images.resizing import Preprocess, Resizing, to_size
 
-STAGES = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ("test",)}
+STAGES: dict[str, tuple[Split, ...]] = {
+    "fit": ("train", "val"),
+    "validate": ("val",),
+    "test": ("test",),
+    "predict": ("test",),
+}
 
 
 class TranslationArguments(TypedDict, total=False):
@@ -128,7 +135,7 @@ class TranslationDataModule(TensorDataModule, ABC):
         self.cache_mib, self.on_error = cache_mib, on_error
         self.used = 0  # bytes of cached images
         self.opened: dict[int, BatchedImages] = {}
-        self.parts: dict[str, Paths] = {}
+        self.parts: dict[Split, Paths] = {}
         self.channels = (channels_a or 3, channels_b or 3) if name else (channels_a, channels_b)
         if not name:
             self._find()
@@ -145,19 +152,40 @@ class TranslationDataModule(TensorDataModule, ABC):
         if self.name:
             fetch_folder(self.archive.format(self.name), Path(self.folder))
 
-    def setup(self, stage: str) -> None:
-        """Read the images of a stage once."""
+    def setup(self, stage: str | None = None) -> None:
+        """Read the images of a stage, by default of all stages, once."""
         if not self.parts:
             self._find()
-        for part in STAGES[stage]:
+        for part in STAGES[stage] if stage else SPLITS:
             paths = self.parts[part]
             if id(paths) not in self.opened:
                 training = part == "train"
                 resizing = self.training if training else self.evaluation
                 self.opened[id(paths)] = self.images(paths, resizing, training and self.flip)
             setattr(self, f"{part}_set", self.opened[id(paths)])
-        if stage == "fit":
-            self.require_a_batch(len(self.train_set))
+        if stage in ("fit", None):
+            self.require_a_batch()
+
+    def describe(self) -> str:
+        """Return numbers of images or pairs, size, channels and bit depth, and conversions."""
+        if not self.parts:  # not yet downloaded
+            return f"{self.name}, {describe_size(*self.image_shape[1:])}"
+        n = {split: tuple(map(len, self.parts[split])) for split in SPLITS}
+        if self.parts["test"] is self.parts["val"]:
+            del n["test"]
+        numbers = (
+            describe_numbers({split: pair[:1] for split, pair in n.items()}, "pair")
+            if self.paired
+            else f"{describe_numbers(n, 'image')} (A + B)"
+        )
+        a, b = (domain.describe() for domain in self.domains)
+        gray = len(set.union(*(domain.converted for domain in self.domains)))
+        return join(
+            numbers,
+            describe_size(*self.image_shape[1:]),
+            a if a == b else f"{a} (A) and {b} (B)",
+            f"{count(gray, 'grayscale image')} converted to color" if gray else "",
+        )
 
     def crops(
         self, paths: Sequence[Any], read: Callable[[Any], Record], resizing: Resizing, flip: bool
@@ -182,8 +210,8 @@ class TranslationDataModule(TensorDataModule, ABC):
         parts = find_domains(self.folder, self.paired, self.on_error)
         (paths_a, paths_b), (channels_a, channels_b) = parts["train"], self.channels
         self.domains = (
-            inspect_domain(paths_a, "channels_a", channels_a, self.on_error),
-            inspect_domain(paths_b, "channels_b", channels_b, self.on_error),
+            inspect_domain(paths_a, "channels_a", channels_a),
+            inspect_domain(paths_b, "channels_b", channels_b),
         )
         if "val" not in parts and "test" in parts and self.val_split is None:
             parts["val"] = parts["test"]

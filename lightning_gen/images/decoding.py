@@ -18,7 +18,9 @@ PNG = b"\x89PNG\r\n\x1a\n"
 TIFF = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
 
 
-def decode(path: Path, min_side: int | None = None) -> tuple[Pixels, bool]:
+def decode(
+    path: Path, min_side: int | None = None, first_page: bool = False
+) -> tuple[Pixels, bool]:
     """Decode an image file and turn the image upright.
 
     Palettes and CMYK, of 8 bits, become RGB.
@@ -27,13 +29,14 @@ def decode(path: Path, min_side: int | None = None) -> tuple[Pixels, bool]:
         path: path of the file.
         min_side: if given, a large JPEG may be decoded at a fraction of its size, with both sides
             at least this long.
+        first_page: if True, read the first page of a TIFF file, not all pages as channels.
 
     Returns:
         The pixels, and ``True`` if the last channel is alpha.
     """
     with path.open("rb") as file:
         header = file.read(25)
-    if header[:4] in TIFF and (decoded := _decode_tiff(path)):
+    if header[:4] in TIFF and (decoded := _decode_tiff(path, first_page)):
         return decoded
     if header[:8] == PNG and header[24:] == b"\x10":  # 16 bits, of which PIL keeps 8 in colors
         image = decode_image(path, ImageReadMode.UNCHANGED, apply_exif_orientation=True)
@@ -47,13 +50,13 @@ def decode(path: Path, min_side: int | None = None) -> tuple[Pixels, bool]:
         return pixels, has_alpha
 
 
-def _decode_tiff(path: Path) -> tuple[Pixels, bool] | None:
+def _decode_tiff(path: Path, first_page: bool) -> tuple[Pixels, bool] | None:
     """Decode a TIFF file with tifffile; return None if PIL decodes it without loss."""
     from tifffile import TiffFile  # slow to import and rarely needed
 
     with TiffFile(path) as file:
         page = file.pages.first
-        source = page if page.samplesperpixel > 1 else file.series[0]
+        source = page if first_page or page.samplesperpixel > 1 else file.series[0]
         channels = source.size // (page.imagelength * page.imagewidth)
         is_gray = page.photometric <= 1  # neither colors nor a palette
         if channels == 1 and page.dtype in PIL_DTYPES:
@@ -88,7 +91,11 @@ def _to_array(image: Image.Image) -> tuple[Pixels, bool]:
     if image.mode == "F":
         return np.asarray(image)[None], False
     if image.mode in DEEP_MODES:
-        return np.asarray(image)[None].clip(0, 65535).astype(np.uint16), False
+        levels = np.asarray(image)[None]
+        if levels.size and not 0 <= levels.min() <= levels.max() <= 65535:
+            low, high = levels.min(), levels.max()
+            raise ValueError(f"integers must lie in [0, 65535], but range from {low} to {high}")
+        return levels.astype(np.uint16), False
     has_alpha = image.has_transparency_data
     is_gray = image.mode in ("1", "L", "LA", "La")
     mode = ("LA" if has_alpha else "L") if is_gray else ("RGBA" if has_alpha else "RGB")

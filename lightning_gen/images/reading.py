@@ -15,6 +15,11 @@ UNREADABLE = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PALM", "PDF", "WMF"}
 LUMA = 19595, 38470, 7471  # weights of red, green and blue in 65,536ths: ITU-R 601-2, as in PIL
 
 
+def is_hidden(name: str) -> bool:
+    """Return True for names of files and folders that operating systems hide."""
+    return name.startswith(".") or name in ("__MACOSX", "@eaDir")
+
+
 def is_image(name: str) -> bool:
     """Return True if PIL reads files with the extension of this name."""
     kind = Image.registered_extensions().get(Path(name).suffix.lower())
@@ -39,9 +44,15 @@ def files_below(folder: Path, wanted: Callable[[str], bool] = is_readable) -> li
             folders.clear()
             continue
         ancestors[parent] = above | {real}
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not is_hidden(name)]
         found += [os.path.join(parent, name) for name in names if wanted(name)]
     return sorted(found)
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Return the sorted paths of the folders in a folder, without hidden ones."""
+    with os.scandir(folder) as entries:
+        return sorted(Path(x.path) for x in entries if not is_hidden(x.name) and x.is_dir())
 
 
 def files_by_name(paths: Iterable[str], folder: Path) -> dict[str, str]:
@@ -60,7 +71,10 @@ def files_by_name(paths: Iterable[str], folder: Path) -> dict[str, str]:
 
 
 def read_image(
-    path: str | Path, channels: int | None = None, min_side: int | None = None
+    path: str | Path,
+    channels: int | None = None,
+    min_side: int | None = None,
+    first_page: bool = False,
 ) -> Pixels:
     """Read an image in the bit depth of its file: upright, (c, h, w) uint8, uint16 or float32.
 
@@ -69,7 +83,8 @@ def read_image(
       where c is the smaller of the first and the last dimension unless `channels` is the other.
       The first image of an animation is read.
     - Bilevel images and boolean arrays become black and white; palettes and CMYK become RGB.
-    - Floats must lie in [-1, 1], where -1 is black.
+    - Floats must lie in [-1, 1]. Whether 0 or -1 is black depends on the data set: see
+      `has_unit_floats`.
 
     Args:
         path: path of the file.
@@ -78,6 +93,7 @@ def read_image(
             number must be that of the file.
         min_side: if given, a large JPEG may be decoded at a fraction of its size, with both sides
             at least this long.
+        first_page: if True, read the first page of a TIFF file, not all pages as channels.
 
     Raises:
         DataError: the file cannot be read or has another number of channels.
@@ -86,11 +102,24 @@ def read_image(
         if str(path).lower().endswith(".npy"):
             pixels, has_alpha = _channels_first(np.load(path, allow_pickle=False), channels), False
         else:
-            pixels, has_alpha = decode(Path(path), min_side)
+            pixels, has_alpha = decode(Path(path), min_side, first_page)
         return np.ascontiguousarray(_convert(_checked(pixels), has_alpha, channels))
     except Exception as error:  # decoders raise all sorts of errors on damaged files
         is_clear = isinstance(error, OSError | ValueError | Image.DecompressionBombError)
         raise DataError(f"{path}: {error if is_clear else f'damaged ({error!r})'}") from error
+
+
+def require_unit_floats(pixels: Pixels, path: str) -> None:
+    """Raise if the floats of this file are not in [0, 1].
+
+    Raises:
+        DataError: a pixel is negative.
+    """
+    if pixels.min() < 0:
+        low = pixels.min()
+        raise DataError(
+            f"{path}: floats must lie in [0, 1], as in the other images, but the lowest is {low:g}"
+        )
 
 
 def _channels_first(array: Pixels, channels: int | None) -> Pixels:
@@ -112,10 +141,13 @@ def _checked(pixels: Pixels) -> Pixels:
     if pixels.dtype.kind == "f":
         if not (np.abs(pixels) <= 1).all():  # NaN fails, too
             low, high = pixels.min(), pixels.max()
-            raise ValueError(f"floats must lie in [-1, 1], but range from {low:g} to {high:g}")
+            raise ValueError(
+                f"floats must lie in [0, 1] or in [-1, 1], but range from {low:g} to {high:g}"
+            )
         return pixels.astype(np.float32)
     if pixels.dtype.kind != "u" or pixels.itemsize > 2:
-        raise ValueError(f"pixels must be uint8, uint16 or float, but are {pixels.dtype}")
+        span = f", from {pixels.min()} to {pixels.max()}" if pixels.dtype.kind in "iu" else ""
+        raise ValueError(f"pixels must be uint8, uint16 or float, but are {pixels.dtype}{span}")
     return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
 
 
