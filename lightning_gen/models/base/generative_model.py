@@ -20,7 +20,7 @@ from lightning_gen.checkpoints import (
     check_states,
     describe,
 )
-from lightning_gen.compat import batches_seen
+from lightning_gen.compat import batches_seen, is_last_step
 from lightning_gen.errors import ArgumentError, DataError
 from lightning_gen.models.base.batches import BatchReader, PairReader, check_images
 from lightning_gen.models.base.nonfinite import NonFiniteGuard
@@ -165,16 +165,26 @@ class GenerativeModel(LightningModule, ABC):
 
         Callbacks get those of the last batch of each epoch, too.
         """
-        if self.is_logging_step or self.trainer.is_last_batch:
+        if self.is_logging_step:
             for name, value in self.step_metrics.items():
                 self.log(name, value, prog_bar=name.endswith("/loss"))
 
+    def on_train_epoch_end(self) -> None:
+        """Log the metrics of the last step, which Lightning only logs at intervals."""
+        trainer: Any = self.trainer
+        every = trainer.log_every_n_steps
+        if self.step_metrics and every and batches_seen(trainer) % every:
+            metrics = {name: value.item() for name, value in self.step_metrics.items()}
+            for logger in self.loggers:
+                logger.log_metrics({"epoch": self.current_epoch, **metrics}, self.global_step - 1)
+
     @property
     def is_logging_step(self) -> bool:
-        """Whether the metrics of the last training batch are logged."""
+        """Whether the metrics of this batch are logged: at intervals, and at the end of epochs."""
         trainer: Any = self.trainer
         every, batches = trainer.log_every_n_steps, batches_seen(trainer)
-        return bool(trainer.fast_dev_run or (every and batches and batches % every == 0))
+        due = every and batches and (batches % every == 0 or is_last_step(trainer))
+        return bool(due or trainer.fast_dev_run)
 
     def on_train_end(self) -> None:
         """Check the losses of the last step."""
