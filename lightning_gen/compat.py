@@ -12,9 +12,3 @@ def batches_seen(trainer: Trainer) -> int:
     `trainer.global_step` counts optimizer steps, of which a batch may take several or none.
     """
     return trainer.fit_loop.total_batch_idx + 1
-
-
-def is_last_step(trainer: Trainer) -> bool:
-    """Return True if an epoch or the training ends after this batch."""
-    ends = 0 < trainer.max_steps <= trainer.global_step or trainer.should_stop
-    return bool(ends or trainer.is_last_batch)

@@ -20,7 +20,7 @@ from lightning_gen.checkpoints import (
     check_states,
     describe,
 )
-from lightning_gen.compat import batches_seen, is_last_step
+from lightning_gen.compat import batches_seen
 from lightning_gen.errors import ArgumentError, DataError
 from lightning_gen.models.base.batches import BatchReader, PairReader, check_images
 from lightning_gen.models.base.nonfinite import NonFiniteGuard
@@ -124,11 +124,11 @@ class GenerativeModel(LightningModule, ABC):
     def evaluation_step(self, batch: Batch, batch_idx: int, stage: str) -> None:
         """Log the metrics of a batch of validation or test images under ``stage/``."""
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Evaluate on validation images, with the same noise in every epoch."""
         self.evaluation_step(batch, batch_idx, "val")
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Evaluate on test images."""
         self.evaluation_step(batch, batch_idx, "test")
 
@@ -183,8 +183,9 @@ class GenerativeModel(LightningModule, ABC):
         """Whether the metrics of this batch are logged: at intervals, and at the end of epochs."""
         trainer: Any = self.trainer
         every, batches = trainer.log_every_n_steps, batches_seen(trainer)
-        due = every and batches and (batches % every == 0 or is_last_step(trainer))
-        return bool(due or trainer.fast_dev_run)
+        ends = trainer.is_last_batch or trainer.should_stop
+        ends = ends or 0 < trainer.max_steps <= trainer.global_step
+        return bool(trainer.fast_dev_run or (every and batches and (ends or batches % every == 0)))
 
     def on_train_end(self) -> None:
         """Check the losses of the last step."""
