@@ -17,7 +17,8 @@ from tests.command_line import BRIEF, DATA, FIT
 IMAGES = "images/samples/filenames"
 POINTS = ["--data", "GaussianMixtureDataModule", "--density.samples", "100"]
 PAIRS = ["--model.base_channels", "2", "--data", "DigitPairsDataModule", "--data.paired"]
-LATENTS = ["--model.latent_dim", "2", *DATA, "--latents.every_n_epochs", "1", "--latents.n", "40"]
+LATENTS = ["--model.latent_dim", "2", "--model.hidden_dims", "[8]", *DATA]
+LATENTS += ["--latents.every_n_epochs", "1", "--latents.n", "40"]
 
 
 def records(path: Path) -> Iterator[Any]:
@@ -114,7 +115,7 @@ def rgb(path: Path) -> Any:
 @pytest.mark.parametrize(
     ("flags", "names"),
     [
-        (["VAE", "--model.hidden_dims", "[8]", *LATENTS], {"samples", "reconstructions", "latents"}),
+        (["VAE", *LATENTS], {"samples", "reconstructions", "latents"}),
         (["GAN", *POINTS], {"density"}),
         (["Pix2Pix", "--model.num_downs", "2", *PAIRS, "true"], {"translations-AtoB"}),
         (

@@ -6,6 +6,7 @@ from typing import Any, get_args
 import numpy as np
 import torch
 from lightning import LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_warn
 from PIL import Image
 from torch import Tensor
 
@@ -119,6 +120,7 @@ class LatentPlot(PeriodicCallback):
         with sampling_mode(model, model.device, self.seed):
             points = self.points(model, model.device, *self.chosen)
         if points is None or len(points.x) < MIN_IMAGES:
+            rank_zero_warn(f"LatentPlot draws no map of fewer than {MIN_IMAGES} images")
             return
         titles = []
         for name, space in points.spaces.items():
@@ -254,7 +256,7 @@ def _in_batches(
 def _features(model: Features, x: Tensor, c: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
     """Return features, and the image of each; a pack of images is shown by its first."""
     features = model.features(x, *c)
-    return x[:: len(x) // len(features)][: len(features)], features
+    return x[:: len(x) // max(len(features), 1)][: len(features)], features
 
 
 def _array(x: Tensor) -> Array:
