@@ -58,6 +58,11 @@ class Discriminates(Protocol):
         """Whether sigmoid(score) is the probability that an image is real."""
         ...
 
+    @property
+    def threshold(self) -> float | None:
+        """Score above which an image is taken for real; None if only differences have a meaning."""
+        ...
+
     def score(self, x: Images, *labels: Labels) -> Logits: ...
 
 

@@ -42,6 +42,7 @@ class Slope:
     """D(x) = sigmoid(3 x), with four scores per point."""
 
     scores_are_logits = True
+    threshold = 0.0
 
     def score(self, x: Tensor) -> Tensor:
         return (3 * x).expand(-1, 1, 2, 2)

@@ -1,5 +1,6 @@
 """GAN diagnostics: right metrics, warnings in time, no effect on the training."""
 
+import logging
 import warnings
 from collections.abc import Callable
 from math import log
@@ -8,10 +9,12 @@ from typing import Any
 import pytest
 import torch
 from lightning import Trainer, seed_everything
+from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lightning_gen import Autoencoder, GANMonitor
+from lightning_gen import GAN, Autoencoder, GANMonitor
 from lightning_gen.callbacks.gan_monitor import gradient_norm
+from lightning_gen.types import to_images
 from tests.conftest import SHAPE, images, same, small_dcgan, small_gan, state
 
 Fit = Callable[..., Trainer]
@@ -95,6 +98,102 @@ def test_a_failure_is_reported_once_with_its_flag(failing: dict[str, float], fla
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         monitor.diagnose(healthy | failing)
+
+
+RELATIVE = {"wasserstein", "relativistic"}
+REAL_AND_FAKE = {  # scores of a perfect D, by the minimum of its loss
+    "non_saturating": (3.0, -3.0),
+    "minimax": (3.0, -3.0),
+    "least_squares": (1.0, 0.0),
+    "hinge": (1.0, -1.0),
+    "wasserstein": (1003.0, 1000.0),  # any offset is as good
+    "relativistic": (-1000.0, -1003.0),
+}
+
+
+def observed(loss: Any, real: Tensor, fake: Tensor, monitor: GANMonitor) -> dict[str, float]:
+    """Metrics of a GAN with these scores, after five observations."""
+    lipschitz = {"weight_clip": 1.0} if loss == "wasserstein" else {}
+    model, x = small_gan(adversarial=loss, **lipschitz), images()
+    model.score = lambda images, *c: real if torch.equal(images, x) else fake
+    for _ in range(5):
+        metrics = monitor.observe(model, x, 0) | {"diversity": 1.0}
+        monitor.diagnose(metrics, relative=model.threshold is None)
+    return metrics
+
+
+@pytest.mark.parametrize("loss", REAL_AND_FAKE)
+def test_a_perfect_discriminator_is_always_right(loss: str) -> None:
+    real, fake = (torch.full((32, 1), score) for score in REAL_AND_FAKE[loss])
+    monitor = GANMonitor()
+    if loss in RELATIVE:  # WGAN trains D to the optimum
+        metrics = observed(loss, real, fake, monitor)
+        assert not monitor.warned
+    else:
+        with pytest.warns(UserWarning, match="almost always right"):
+            metrics = observed(loss, real, fake, monitor)
+    assert metrics["accuracy_real"] == metrics["accuracy_fake"] == 1
+
+
+@pytest.mark.parametrize("loss", REAL_AND_FAKE)
+def test_a_discriminator_that_confuses_both_is_always_wrong(loss: str) -> None:
+    fake, real = (torch.full((32, 1), score) for score in REAL_AND_FAKE[loss])
+    monitor = GANMonitor()
+    metrics = observed(loss, real, fake, monitor)
+    assert metrics["accuracy_real"] == metrics["accuracy_fake"] == 0
+    assert not monitor.warned
+
+
+@pytest.mark.parametrize("loss", REAL_AND_FAKE)
+@pytest.mark.parametrize("spread", [0.0, 0.1], ids=["constant", "random"])
+def test_a_discriminator_that_guesses_is_right_in_half_of_the_cases(
+    loss: str, spread: float
+) -> None:
+    center = sum(REAL_AND_FAKE[loss]) / 2
+    real, fake = center + spread * torch.randn(2, 4000, 1)
+    monitor = GANMonitor()
+    metrics = observed(loss, real, fake, monitor)
+    assert metrics["accuracy_real"] == pytest.approx(0.5, abs=0.03)
+    assert metrics["accuracy_fake"] == pytest.approx(0.5, abs=0.03)
+    assert not monitor.warned
+
+
+def test_without_a_threshold_the_accuracy_is_that_of_pairs() -> None:
+    real, fake = torch.tensor([[1.0, 2.0], [2.0, 4.0]]), torch.tensor([[0.0, 2.0], [3.0, 3.0]])
+    metrics = observed("relativistic", real, fake, GANMonitor())
+    pairs = [(r > f) + (r == f) / 2 for r in real.flatten() for f in fake.flatten()]
+    assert metrics["accuracy_real"] == pytest.approx(sum(map(float, pairs)) / 16)
+
+
+def test_a_vanished_gradient_is_a_failure_under_any_loss() -> None:
+    monitor, healthy = GANMonitor(), {"accuracy_real": 1.0, "accuracy_fake": 1.0, "diversity": 1.0}
+    monitor.diagnose(healthy | {"gradient_g": 1.0}, relative=True)
+    with pytest.warns(UserWarning, match="gradient has vanished"):
+        for _ in range(5):
+            monitor.diagnose(healthy | {"gradient_g": 1e-6}, relative=True)
+
+
+def test_pixels_are_as_diverse_as_their_images() -> None:
+    model = small_gan()
+    pixels = ((images() + 1) * 127.5).round().byte()
+    expected = GANMonitor().observe(model, to_images(pixels), 0)
+    assert GANMonitor().observe(model, pixels, 0) == pytest.approx(expected)
+
+
+def test_metrics_are_those_of_the_step_that_is_logged(fit: Fit) -> None:
+    model = small_gan()
+    fit(model, max_epochs=1, callbacks=[GANMonitor()], log_every_n_steps=3)  # of 4 batches
+    assert not [name for name in model.step_metrics if name.startswith("gan/")]
+
+
+@pytest.mark.parametrize(("epochs", "short"), [(2, True), (250, False)])
+def test_a_training_that_is_too_short_says_so(
+    fit: Fit, caplog: Any, monkeypatch: Any, epochs: int, short: bool
+) -> None:
+    monkeypatch.setattr(GAN, "training_step", lambda *_: None)
+    logging.getLogger("lightning.pytorch").addHandler(caplog.handler)  # does not propagate
+    fit(small_gan(), max_epochs=epochs, callbacks=[GANMonitor()], log_every_n_steps=1000)
+    assert ("only 8 steps, but GAN needs thousands" in caplog.text) == short
 
 
 def test_a_collapsed_generator_is_found_in_training(fit: Fit) -> None:

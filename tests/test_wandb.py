@@ -7,12 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from lightning_gen.cli import main
-from tests.command_line import FIT
+from tests.command_line import BRIEF, DATA, FIT
 
 IMAGES = "images/samples/filenames"
+POINTS = ["--data", "GaussianMixtureDataModule", "--density.samples", "100"]
+PAIRS = ["--model.base_channels", "2", "--data", "DigitPairsDataModule", "--data.paired"]
+LATENTS = ["--model.latent_dim", "2", "--model.hidden_dims", "[8]", *DATA]
+LATENTS += ["--latents.every_n_epochs", "1", "--latents.n", "40"]
 
 
 def records(path: Path) -> Iterator[Any]:
@@ -100,3 +106,37 @@ def test_a_resumed_run_has_the_same_id(offline: None, capsys: Any) -> None:
     assert {path.stem for path in paths} == {f"run-dcgan-mnist-{folder.name}"}
     last = rows(paths[-1])
     assert [row["trainer/global_step"] for row in last if "train/d/loss" in row][-3:] == [3, 4, 5]
+
+
+def rgb(path: Path) -> Any:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "names"),
+    [
+        (["VAE", *LATENTS], {"samples", "reconstructions", "latents"}),
+        (["GAN", *POINTS], {"density"}),
+        (["Pix2Pix", "--model.num_downs", "2", *PAIRS, "true"], {"translations-AtoB"}),
+        (
+            ["CycleGAN", "--model.num_blocks", "1", *PAIRS, "false"],
+            {"translations-AtoB", "translations-BtoA"},
+        ),
+    ],
+    ids=["vae", "points", "pix2pix", "cyclegan"],
+)
+def test_stored_images_are_those_on_disk(
+    offline: None, capsys: Any, flags: list[str], names: set[str]
+) -> None:
+    assert main(["fit", "--model", *flags, *BRIEF, "--logger", "wandb"]) == 0
+    (folder,) = Path("runs").glob("*/*/")
+    files = {path.parent.name: path for path in folder.glob("images/*/step-*.png")}
+    assert files.keys() == names
+    (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
+    logged = {key: value for row in rows(path) for key, value in row.items()}
+    for name, file in files.items():
+        stored = path.parent / "files" / logged[f"images/{name}/filenames"][0]
+        assert np.array_equal(rgb(stored), rgb(file))
+        assert len(np.unique(rgb(stored))) > 20  # not black
+        (caption,) = logged[f"images/{name}/captions"]
+        assert caption.startswith("epoch 1, batch ")

@@ -9,8 +9,8 @@ from lightning import LightningModule, Trainer
 from PIL import Image
 from torch import Tensor
 
-from lightning_gen.callbacks.periodic import PeriodicCallback, file_name, show
-from lightning_gen.callbacks.plots import new_figure, save_figure
+from lightning_gen.callbacks.periodic import PeriodicCallback, file_name
+from lightning_gen.callbacks.plots import new_figure, render
 from lightning_gen.compat import batches_seen
 from lightning_gen.errors import NotReadyError, require_at_least
 from lightning_gen.files import atomic_write
@@ -75,13 +75,12 @@ class DensityPlot(PeriodicCallback):
         self.animate(trainer)
 
     def draw(self, trainer: Trainer, model: LightningModule) -> None:
-        """Write a frame and send it to the loggers."""
+        """Draw a frame."""
         data = trainer.datamodule  # type: ignore[attr-defined]
-        if not (trainer.is_global_zero and self.folder and isinstance(data, HasDensity)):
+        if not (isinstance(data, HasDensity) and isinstance(model, Samples)):
             return
-        if data.image_shape not in ((1, 1, 1), (2, 1, 1)) or not isinstance(model, Samples):
+        if data.image_shape not in ((1, 1, 1), (2, 1, 1)):
             return
-        batches = batches_seen(trainer)
         with suppress(NotReadyError), sampling_mode(model, model.device, self.seed):
             x = model.sample(self.samples, seed=self.seed).float().cpu()
             if data.image_shape[0] == 1:
@@ -89,9 +88,8 @@ class DensityPlot(PeriodicCallback):
             else:
                 self.log_p = log_density_grid(data) if self.log_p is None else self.log_p
                 figure = plot_2d(self.log_p, x)
-            figure.suptitle(f"after {batches:,} batches")
-            path = self.folder / "density" / file_name(batches)
-            show(trainer, "density", save_figure(figure, path), batches)
+            figure.suptitle(f"after {batches_seen(trainer):,} batches")
+            self.publish(trainer, "density", render(figure))
 
     def animate(self, trainer: Trainer) -> None:
         """Write all frames up to now as a GIF, also those of the run that was resumed."""

@@ -7,13 +7,12 @@ from typing import Any
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.utilities.data import extract_batch_size
+from PIL import Image
 from torch import Tensor
-from torchvision.utils import make_grid, save_image
+from torchvision.utils import make_grid
 
-from lightning_gen.callbacks.periodic import PeriodicCallback, file_name, show
-from lightning_gen.compat import batches_seen
+from lightning_gen.callbacks.periodic import PeriodicCallback, has_validation, warn_on_error
 from lightning_gen.errors import NotReadyError, require_at_least
-from lightning_gen.files import atomic_write
 from lightning_gen.protocols import (
     Corrupts,
     Reconstructs,
@@ -23,7 +22,7 @@ from lightning_gen.protocols import (
     labels_for,
 )
 from lightning_gen.sampling import sampling_mode
-from lightning_gen.types import Images, Labels, to_pixels, to_rgb, unpack_batch
+from lightning_gen.types import Images, Labels, to_images, to_pixels, to_rgb, unpack_batch
 
 MAX_ROWS = 20  # of classes; with more classes, a grid has n images
 
@@ -66,6 +65,13 @@ class ImageGrid(PeriodicCallback):
         self.labels: Labels | None = None
         self.batches: list[Any] = []
 
+    def why_nothing(self, trainer: Trainer, model: LightningModule) -> str:
+        """Explain why there are no reconstructions or translations."""
+        if not isinstance(model, Reconstructs | Visualizes) or has_validation(trainer):
+            return ""
+        what = "translations" if isinstance(model, Visualizes) else "reconstructions"
+        return f"draws no {what}, because there are no validation images"
+
     def on_validation_batch_end(
         self,
         trainer: Trainer,
@@ -75,57 +81,64 @@ class ImageGrid(PeriodicCallback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keep the first validation images for reconstructions and translations."""
-        if not trainer.is_global_zero:
+        """Keep the first images of the first validation loader."""
+        if dataloader_idx or not trainer.is_global_zero:
             return
-        if isinstance(pl_module, Visualizes):
-            self.batches = self.batches if batch_idx else []
-            if sum(map(extract_batch_size, self.batches)) < self.n:
+        with warn_on_error(self, pl_module):
+            if batch_idx == 0:
+                self.x, self.labels, self.batches = None, None, []
+            kept = sum(map(extract_batch_size, self.batches))
+            if isinstance(pl_module, Visualizes) and kept < self.n:
                 self.batches.append(batch)
-        if not isinstance(pl_module, Reconstructs):
-            return
-        if batch_idx == 0:
-            self.x = self.labels = None
-        if self.x is None or len(self.x) < self.n:
-            x, labels = unpack_batch(batch)
-            self.x = x[: self.n] if self.x is None else torch.cat([self.x, x])[: self.n]
-            if labels is not None:
-                earlier = [] if self.labels is None else [self.labels]
-                self.labels = torch.cat([*earlier, labels])[: self.n]
+            if isinstance(pl_module, Reconstructs) and (self.x is None or len(self.x) < self.n):
+                self._keep(*unpack_batch(batch))
+
+    def _keep(self, x: Tensor, labels: Labels | None) -> None:
+        x = to_images(x)
+        if self.x is not None and self.x.shape[1:] != x.shape[1:]:
+            return  # a grid has images of one size
+        self.x = x[: self.n] if self.x is None else torch.cat([self.x, x])[: self.n]
+        if labels is not None:
+            earlier = [] if self.labels is None else [self.labels]
+            self.labels = torch.cat([*earlier, labels])[: self.n]
 
     def draw(self, trainer: Trainer, model: LightningModule) -> None:
-        """Write a grid for each capability and send it to the loggers."""
-        if not trainer.is_global_zero or self.folder is None:
-            return
-        batches = batches_seen(trainer)
+        """Draw a grid for each capability."""
         with sampling_mode(model, model.device, self.seed):
             for name, images, columns in self.grids(model):
                 if images.shape[2:] == (1, 1):
                     continue  # points, see `DensityPlot`
-                grid = make_grid(to_pixels(to_rgb(images)).cpu(), columns) / 255
-                with atomic_write(self.folder / name / file_name(batches)) as path:
-                    save_image(grid, path)
-                show(trainer, name, grid, batches)
+                grid = make_grid(to_pixels(to_rgb(images)).cpu(), columns)
+                self.publish(trainer, name, Image.fromarray(grid.permute(1, 2, 0).numpy()))
 
     def grids(self, model: LightningModule) -> Iterator[tuple[str, Images, int]]:
         """Yield name, images and columns of each grid."""
+        for grids in (self._samples, self._reconstructions, self._translations):
+            with warn_on_error(self, model):  # the other grids may work
+                yield from grids(model)
+
+    def _samples(self, model: object) -> Iterator[tuple[str, Images, int]]:
+        """Yield a grid of samples."""
         if isinstance(model, Samples):
             labels = self._labels(model)
             n = self.n if labels is None else len(labels)
             with suppress(NotReadyError):
                 images = model.sample(n, self.seed, *labels_for(model, labels))
                 yield "samples", images, self.columns
+
+    def _reconstructions(self, model: object) -> Iterator[tuple[str, Images, int]]:
+        """Yield a grid of originals, corrupted images of a denoising model, reconstructions."""
         if self.x is not None and isinstance(model, Reconstructs):
             rows = [self.x]
             if isinstance(model, Corrupts):
                 rows.append(model.corrupt(self.x))
             rows.append(model.reconstruct(rows[-1], *labels_for(model, self.labels)))
             yield "reconstructions", *self._in_rows(*rows)
-        if self.batches and isinstance(model, Visualizes):
-            yield from self._translations(model)
 
-    def _translations(self, model: Visualizes) -> Iterator[tuple[str, Images, int]]:
+    def _translations(self, model: object) -> Iterator[tuple[str, Images, int]]:
         """Yield a grid for each direction, of images of the first one's size."""
+        if not (self.batches and isinstance(model, Visualizes)):
+            return
         visualized = [model.visualize(batch) for batch in self.batches]
         for direction, (first, *_) in visualized[0].items():
             of_one_size = [

@@ -1,22 +1,22 @@
 """Maps of latent codes, or of a discriminator's features, in two dimensions."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import torch
 from lightning import LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_warn
+from PIL import Image
 from torch import Tensor
 
-from lightning_gen.callbacks.periodic import PeriodicCallback, file_name, show
-from lightning_gen.callbacks.plots import new_figure, save_figure
+from lightning_gen.callbacks.periodic import PeriodicCallback, has_validation, warn_on_error
+from lightning_gen.callbacks.plots import new_figure, render
 from lightning_gen.callbacks.projection import Array, Method, knn_accuracy, project, trustworthiness
-from lightning_gen.compat import batches_seen
 from lightning_gen.errors import ArgumentError, require_at_least, require_one_of
 from lightning_gen.protocols import Encodes, Features, Samples, labels_for
 from lightning_gen.sampling import sampling_mode
-from lightning_gen.types import Images, Labels, to_pixels, to_rgb, unpack_batch
+from lightning_gen.types import Images, Labels, to_images, to_pixels, to_rgb, unpack_batch
 
 MIN_IMAGES, MAX_IMAGES = 3, 5000  # of a map; fewer have no neighborhoods
 MAX_THUMBNAILS = 400  # more would hide each other
@@ -81,6 +81,12 @@ class LatentPlot(PeriodicCallback):
         if stage == "fit":
             self.chosen, self.maps = None, {}
 
+    def why_nothing(self, trainer: Trainer, model: LightningModule) -> str:
+        """Explain why there is no map."""
+        if not can_plot(model):
+            return f"has no effect, because {type(model).__name__} has no codes of images"
+        return "" if has_validation(trainer) else "draws no map: there are no validation images"
+
     def on_validation_batch_end(
         self,
         trainer: Trainer,
@@ -90,12 +96,17 @@ class LatentPlot(PeriodicCallback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Choose images in the first validation."""
-        if trainer.is_global_zero and self.every_n_epochs and self.chosen is None:
+        """Choose images of the first loader in the first validation."""
+        if dataloader_idx or not (trainer.is_global_zero and self.every_n_epochs):
+            return
+        if self.chosen is not None or not can_plot(pl_module):
+            return
+        with warn_on_error(self, pl_module):
             x, labels = unpack_batch(batch)
-            images = x.cpu(), None if labels is None else labels.cpu()
+            images = to_images(x.cpu()), None if labels is None else labels.cpu()
             earlier = self.candidates if batch_idx else None
-            self.candidates = _balanced(earlier, images, self.n)
+            if earlier is None or earlier[0].shape[1:] == x.shape[1:]:
+                self.candidates = _balanced(earlier, images, self.n)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the choice for the whole training."""
@@ -103,12 +114,13 @@ class LatentPlot(PeriodicCallback):
             self.chosen, self.candidates = self.candidates, None
 
     def draw(self, trainer: Trainer, model: LightningModule) -> None:
-        """Write the map, log its metrics and send it to the loggers."""
-        if not trainer.is_global_zero or self.chosen is None or self.folder is None:
+        """Draw the map and log its metrics."""
+        if self.chosen is None:
             return
         with sampling_mode(model, model.device, self.seed):
             points = self.points(model, model.device, *self.chosen)
         if points is None or len(points.x) < MIN_IMAGES:
+            rank_zero_warn(f"LatentPlot draws no map of fewer than {MIN_IMAGES} images")
             return
         titles = []
         for name, space in points.spaces.items():
@@ -123,9 +135,7 @@ class LatentPlot(PeriodicCallback):
                 title += f", 10-NN accuracy {accuracy:.3f}"
                 model.log(f"latents/{name}/knn_accuracy", accuracy, rank_zero_only=True)
             titles.append(title)
-        batches = batches_seen(trainer)
-        image = self.plot(points, titles, self.folder / "latents" / file_name(batches))
-        show(trainer, "latents", image, batches)
+        self.publish(trainer, "latents", self.plot(points, titles))
 
     def points(
         self, model: Any, device: torch.device, x: Images, labels: Labels | None
@@ -152,8 +162,8 @@ class LatentPlot(PeriodicCallback):
             spaces["pixels"] = _array(x)
         return Points(x, spaces, None if labels is None else labels.numpy(), names)
 
-    def plot(self, points: "Points", titles: list[str], path: Path) -> Tensor:
-        """Write one panel per space and return the image (3, h, w) in [0, 1]."""
+    def plot(self, points: "Points", titles: list[str]) -> Image.Image:
+        """Return an image with one panel per space."""
         figure = new_figure(6 * len(titles), 6)
         panels = figure.subplots(1, len(titles), squeeze=False)[0]
         for axes, title, name in zip(panels, titles, points.spaces, strict=True):
@@ -161,7 +171,14 @@ class LatentPlot(PeriodicCallback):
             _scatter(axes, self.maps[name], points.labels, points.names)
             if self.thumbnails:
                 _add_thumbnails(axes, self.maps[name][:MAX_THUMBNAILS], points.x[:MAX_THUMBNAILS])
-        return save_figure(figure, path)
+        return render(figure)
+
+
+def can_plot(model: object) -> bool:
+    """Return True if the model has codes, or features of real and generated images."""
+    return isinstance(model, Encodes) or (
+        isinstance(model, Features) and isinstance(model, Samples)
+    )
 
 
 @dataclass(frozen=True)
@@ -239,7 +256,7 @@ def _in_batches(
 def _features(model: Features, x: Tensor, c: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
     """Return features, and the image of each; a pack of images is shown by its first."""
     features = model.features(x, *c)
-    return x[:: len(x) // len(features)][: len(features)], features
+    return x[:: len(x) // max(len(features), 1)][: len(features)], features
 
 
 def _array(x: Tensor) -> Array:

@@ -17,6 +17,7 @@ MAX_POINTS = 2000  # per curve; beyond that, every other point is dropped
 class LossCurves(Callback):
     """Plot the metrics logged under `train/` as `losses.png` in the run's folder.
 
+    The curves have a point every `log_every_n_steps` batches, and one at the end of each epoch.
     The plot is written at the end of the training, also after an error or an interrupt, with any
     logger or none. The curves are saved in checkpoints, so a resumed run plots the whole training.
     """
@@ -36,8 +37,10 @@ class LossCurves(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Collect the metrics of the previous batch."""
-        self.collect(trainer, batches_seen(trainer) - 1)
+        """Collect the metrics of the previous batch, if they were logged."""
+        batches = batches_seen(trainer) - 1
+        if logs_now(trainer, batches):
+            self.collect(trainer, batches)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Collect the metrics of the epoch's last batch."""
@@ -54,10 +57,11 @@ class LossCurves(Callback):
         self.draw(trainer)
 
     def collect(self, trainer: Trainer, batches: int) -> None:
-        """Append the current values if they were logged after this number of batches."""
-        if not (trainer.is_global_zero and logs_now(trainer, batches)):
+        """Append the values logged after this number of batches."""
+        every = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if not (trainer.is_global_zero and every):
             return
-        index = batches // trainer.log_every_n_steps  # type: ignore[attr-defined]
+        index = batches // every
         for name, value in trainer.callback_metrics.items():
             if not name.startswith("train/"):
                 continue

@@ -1,11 +1,10 @@
-"""matplotlib figures as files and as tensors, without a display."""
+"""matplotlib figures as images and as files, without a display."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
+from PIL import Image
 
 from lightning_gen.files import atomic_write
 
@@ -20,9 +19,13 @@ def new_figure(width: float, height: float) -> Any:
     return figure
 
 
-def save_figure(figure: Any, path: Path) -> Tensor:
-    """Write a figure to a file and return it as a tensor (3, h, w) in [0, 1]."""
+def render(figure: Any) -> Image.Image:
+    """Return a figure as an RGB image."""
+    figure.canvas.draw()
+    return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB")
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure to a file."""
     with atomic_write(path) as part:
-        figure.savefig(part)
-    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
-    return torch.from_numpy(pixels).permute(2, 0, 1) / 255
+        render(figure).save(part)

@@ -1,12 +1,14 @@
 """Progress bar with images per second and the time left."""
 
 import sys
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.utilities.data import extract_batch_size
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from tqdm import tqdm
 
 from lightning_gen.compat import batches_seen
@@ -39,7 +41,8 @@ class Progress(TQDMProgressBar):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count the images, and update the bar ten times per second."""
-        self.images += extract_batch_size(batch) * trainer.world_size
+        with suppress(MisconfigurationException):  # a batch without tensors
+            self.images += extract_batch_size(batch) * trainer.world_size
         if trainer.is_last_batch or monotonic() - self.refreshed > REFRESH:
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
             self.refreshed = monotonic()
@@ -49,8 +52,8 @@ class Progress(TQDMProgressBar):
         super().on_train_epoch_end(trainer, pl_module)
         if trainer.is_global_zero and not self.refresh_rate:
             metrics = self.get_metrics(trainer, pl_module)
-            speed, left = metrics.pop("images/s"), metrics.pop("left", None)
-            facts = [f"{speed} images/s"]
+            speed, left = metrics.pop("images/s", None), metrics.pop("left", None)
+            facts = [f"{speed} images/s"] if speed else []
             facts += [f"{name} {value:.3g}" for name, value in metrics.items()]
             facts += [f"{left} left"] if left else []
             epochs = trainer.max_epochs if (trainer.max_epochs or -1) > 0 else "?"
@@ -67,7 +70,7 @@ class Progress(TQDMProgressBar):
         """Return images per second in this epoch, logged metrics, and the time left, if known."""
         now = monotonic()
         speed = self.images / max(now - self.epoch_start, 1e-9)
-        metrics: dict[str, Any] = {"images/s": f"{speed:,.0f}"}
+        metrics: dict[str, Any] = {"images/s": f"{speed:,.0f}"} if self.images else {}
         logged = trainer.progress_bar_metrics.items()
         metrics |= {name.removeprefix("train/"): value for name, value in logged}
         share = share_done(trainer)

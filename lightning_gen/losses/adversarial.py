@@ -26,6 +26,8 @@ class AdversarialLoss:
         relativistic: whether the loss of G depends on real scores.
         has_targets: whether D regresses real scores to a target, which can be smoothed.
         scores_are_logits: whether sigmoid(score) is D(x) of the paper.
+        threshold: score above which D takes an image for real; None if only differences between
+            scores have a meaning.
         scale: weight of the loss of D, and of terms that are part of it.
         generator_scale: weight of the loss of G.
     """
@@ -35,6 +37,7 @@ class AdversarialLoss:
     relativistic: bool = False
     has_targets: bool = False
     scores_are_logits: bool = False
+    threshold: float | None = 0.0
     scale: float = 1.0
     generator_scale: float = 1.0
 
@@ -103,8 +106,12 @@ ADVERSARIAL_LOSSES: dict[Adversarial, AdversarialLoss] = {
         cross_entropy, non_saturating, has_targets=True, scores_are_logits=True
     ),
     "minimax": AdversarialLoss(cross_entropy, minimax, has_targets=True, scores_are_logits=True),
-    "least_squares": AdversarialLoss(least_squares, least_squares_of_generator, has_targets=True),
+    "least_squares": AdversarialLoss(
+        least_squares, least_squares_of_generator, has_targets=True, threshold=0.5
+    ),
     "hinge": AdversarialLoss(hinge, wasserstein_of_generator),
-    "wasserstein": AdversarialLoss(wasserstein, wasserstein_of_generator),
-    "relativistic": AdversarialLoss(relativistic, relativistic_of_generator, relativistic=True),
+    "wasserstein": AdversarialLoss(wasserstein, wasserstein_of_generator, threshold=None),
+    "relativistic": AdversarialLoss(
+        relativistic, relativistic_of_generator, relativistic=True, threshold=None
+    ),
 }

@@ -99,7 +99,6 @@ class CycleGAN(base.ImageTranslation, base.GenerativeModel):
         self.read = base.PairReader(a[0], b[0])
         self.lambda_cycle, self.lambda_identity = lambda_cycle, lambda_identity * lambda_cycle
         self.pools = base.ImagePool(pool_size), base.ImagePool(pool_size)
-        self.metrics_a, self.metrics_b = map(base.PairedImageMetrics, ("_a", "_b"))
 
     @property
     def players(self) -> dict[str, nn.Module]:
@@ -154,12 +153,13 @@ class CycleGAN(base.ImageTranslation, base.GenerativeModel):
     def evaluation_step(self, batch: Batch, batch_idx: int, stage: str) -> None:
         """Log the mean errors |F(G(a)) - a| and |G(F(b)) - b| of images in [-1, 1]."""
         (a, fake_b, rec_a), (b, fake_a, rec_b) = self.visualize(batch).values()
-        metrics: dict[str, Any] = {
+        metrics = {
             "cycle_a": l1_loss(rec_a.float(), a.float()),
             "cycle_b": l1_loss(rec_b.float(), b.float()),
         }
         if self.hparams["paired_validation"]:
-            metrics |= self.metrics_a(fake_a, a) | self.metrics_b(fake_b, b)
+            metrics |= base.paired_image_metrics(fake_a, a, "_a")
+            metrics |= base.paired_image_metrics(fake_b, b, "_b")
         for name, value in metrics.items():
             self.log(f"{stage}/{name}", value, batch_size=len(a), sync_dist=True)
 

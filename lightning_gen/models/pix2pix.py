@@ -124,7 +124,6 @@ class Pix2Pix(base.ImageTranslation, base.AdversarialModel):
         self.read = base.PairReader(channels_a, channels_b)
         self.direction, self.lambda_l1 = direction, lambda_l1
         self.dropout_at_test = dropout_at_test
-        self.paired_metrics = base.PairedImageMetrics()
 
     def unpack(self, batch: Batch) -> tuple[Images, tuple[Tensor, ...]]:
         """Return the target image b, and the source image a as the condition."""
@@ -158,7 +157,7 @@ class Pix2Pix(base.ImageTranslation, base.AdversarialModel):
     def evaluation_step(self, batch: Batch, batch_idx: int, stage: str) -> None:
         """Log PSNR, SSIM and L1 distance of translations and targets."""
         b, (a,) = self.unpack(batch)
-        for name, value in self.paired_metrics(self.translate(a, seed=batch_idx), b).items():
+        for name, value in base.paired_image_metrics(self.translate(a, seed=batch_idx), b).items():
             self.log(f"{stage}/{name}", value, batch_size=len(b), sync_dist=True)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Translations:

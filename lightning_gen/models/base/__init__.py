@@ -25,7 +25,7 @@ from lightning_gen.models.base.pool import ImagePool
 from lightning_gen.models.base.settings import Schedule, TranslationSettings
 from lightning_gen.models.base.translation import (
     ImageTranslation,
-    PairedImageMetrics,
+    paired_image_metrics,
     reference_losses,
 )
 from lightning_gen.models.base.update import Terms, finish_step, update
@@ -42,7 +42,6 @@ __all__ = [
     "LatentArguments",
     "LatentSampling",
     "PairReader",
-    "PairedImageMetrics",
     "Reconstruction",
     "RegularizationArguments",
     "RegularizedArguments",
@@ -57,6 +56,7 @@ __all__ = [
     "finish_step",
     "make_network",
     "make_players",
+    "paired_image_metrics",
     "reference_losses",
     "check_custom_network",
     "update",

@@ -167,6 +167,11 @@ class AdversarialModel(GenerativeModel, ABC):
         """Whether sigmoid(score) is D(x) of Goodfellow et al. (2014)."""
         return self.adversarial.scores_are_logits
 
+    @property
+    def threshold(self) -> float | None:
+        """Score above which D takes an image for real; None if only differences have a meaning."""
+        return self.adversarial.threshold
+
     def features(self, x: Tensor, *c: Tensor) -> Tensor:
         """Return the inputs (b, d) of the last layer of D, in eval mode; b // pack with `pack`."""
         return last_layer_inputs(self.discriminator, lambda: self.score(x, *c))

@@ -150,9 +150,9 @@ class AutoencoderModel(EncoderDecoder, GenerativeModel, ABC):
             norm = exact(lambda p: self.encoder(from_unit(p)), to_unit(x))
         return norm.sqrt()
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Evaluate, and collect codes for the mixture."""
-        super().validation_step(batch, batch_idx)
+        super().validation_step(batch, batch_idx, dataloader_idx)
         if sum(map(len, self.codes)) < MAX_CODES:
             self.codes.append(self.encode(*self.read(batch)))
 

@@ -124,11 +124,11 @@ class GenerativeModel(LightningModule, ABC):
     def evaluation_step(self, batch: Batch, batch_idx: int, stage: str) -> None:
         """Log the metrics of a batch of validation or test images under ``stage/``."""
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Evaluate on validation images, with the same noise in every epoch."""
         self.evaluation_step(batch, batch_idx, "val")
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Evaluate on test images."""
         self.evaluation_step(batch, batch_idx, "test")
 
@@ -165,16 +165,27 @@ class GenerativeModel(LightningModule, ABC):
 
         Callbacks get those of the last batch of each epoch, too.
         """
-        if self.is_logging_step or self.trainer.is_last_batch:
+        if self.is_logging_step:
             for name, value in self.step_metrics.items():
                 self.log(name, value, prog_bar=name.endswith("/loss"))
 
+    def on_train_epoch_end(self) -> None:
+        """Log the metrics of the last step, which Lightning only logs at intervals."""
+        trainer: Any = self.trainer
+        every = trainer.log_every_n_steps
+        if self.step_metrics and every and batches_seen(trainer) % every:
+            metrics = {name: value.item() for name, value in self.step_metrics.items()}
+            for logger in self.loggers:
+                logger.log_metrics({"epoch": self.current_epoch, **metrics}, self.global_step - 1)
+
     @property
     def is_logging_step(self) -> bool:
-        """Whether the metrics of the last training batch are logged."""
+        """Whether the metrics of this batch are logged: at intervals, and at the end of epochs."""
         trainer: Any = self.trainer
         every, batches = trainer.log_every_n_steps, batches_seen(trainer)
-        return bool(trainer.fast_dev_run or (every and batches and batches % every == 0))
+        ends = trainer.is_last_batch or trainer.should_stop
+        ends = ends or 0 < trainer.max_steps <= trainer.global_step
+        return bool(trainer.fast_dev_run or (every and batches and (ends or batches % every == 0)))
 
     def on_train_end(self) -> None:
         """Check the losses of the last step."""

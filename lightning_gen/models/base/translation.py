@@ -1,19 +1,20 @@
 """Losses, metrics and inference of image translation."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
-from torchmetrics import Metric
-from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMeasure
+from torchmetrics.functional.image import (
+    peak_signal_noise_ratio,
+    structural_similarity_index_measure,
+)
 
 from lightning_gen.errors import require_one_of
 from lightning_gen.losses import ADVERSARIAL_LOSSES, Adversarial, AdversarialLoss
 from lightning_gen.models.base.batches import check_range
 from lightning_gen.sampling import eval_mode, keep_dropout, sampling_mode
-from lightning_gen.types import Batch, Direction, Images, Translations, to_unit
+from lightning_gen.types import Batch, Direction, Images, Scalar, Translations, to_unit
 
 if TYPE_CHECKING:
     from lightning_gen.models.base.generative_model import GenerativeModel as Base
@@ -72,41 +73,22 @@ def reference_losses(adversarial: Adversarial) -> AdversarialLoss:
     return replace(ADVERSARIAL_LOSSES[adversarial], scale=whole / 2, generator_scale=whole)
 
 
-class PairedImageMetrics(nn.Module):
-    """PSNR, SSIM and L1 distance of translations, over all batches and processes of a stage.
+def paired_image_metrics(fake: Images, x: Images, suffix: str = "") -> dict[str, Scalar]:
+    """Return PSNR, SSIM and L1 distance, averaged over images.
 
     Args:
+        fake: translations (b, c, h, w) in [-1, 1].
+        x: targets.
         suffix: end of the names of the metrics.
+
+    Returns:
+        PSNR in dB and SSIM of intensities in [0, 1] (SSIM needs black to be 0), and |fake - x| as
+        ``l1``.
     """
-
-    def __init__(self, suffix: str = "") -> None:
-        super().__init__()
-        self.suffix = suffix
-        self.psnr = PeakSignalNoiseRatio(data_range=1.0, dim=(1, 2, 3))
-        self.ssim = StructuralSimilarityIndexMeasure(data_range=1.0)
-
-    def forward(self, fake: Images, x: Images) -> dict[str, Metric | Tensor]:
-        """Return the metrics of a batch for logging.
-
-        Args:
-            fake: translations (b, c, h, w) in [-1, 1].
-            x: targets.
-
-        Returns:
-            PSNR in dB and SSIM of intensities in [0, 1], averaged over images (SSIM needs black to
-            be 0), and |fake - x| as ``l1``.
-        """
-        if not self.psnr.update_count:  # a stage in inference mode leaves inference tensors
-            with torch.inference_mode(False):
-                self.psnr.reset()
-                self.ssim.reset()
-        fake, x = fake.float(), x.float()
-        p, q = to_unit(fake), to_unit(x)
-        self.psnr.update(p, q)
-        self.ssim.update(p, q)
-        metrics: dict[str, Metric | Tensor] = {
-            "psnr": self.psnr,
-            "ssim": self.ssim,
-            "l1": l1_loss(fake, x),
-        }
-        return {f"{name}{self.suffix}": value for name, value in metrics.items()}
+    fake, x = fake.float(), x.float()
+    p, q = to_unit(fake), to_unit(x)
+    return {
+        f"psnr{suffix}": peak_signal_noise_ratio(p, q, data_range=1.0, dim=(1, 2, 3)),
+        f"ssim{suffix}": cast(Tensor, structural_similarity_index_measure(p, q, data_range=1.0)),
+        f"l1{suffix}": l1_loss(fake, x),
+    }
