@@ -50,6 +50,17 @@ def given(args: list[str]) -> dict[str, Any]:
     return found
 
 
+def positional(args: list[str]) -> list[str]:
+    """Return the arguments of a command line that are neither flags nor values of flags."""
+    found, rest = [], iter(args)
+    for arg in rest:
+        if not arg.startswith("-"):
+            found.append(arg)
+        elif "=" not in arg and arg not in ("-h", "--help"):
+            next(rest, None)
+    return found
+
+
 @contextmanager
 def flags_named(args: list[str]) -> Iterator[None]:
     """Raise the error of this package that other errors wrap, with the flags of its argument."""

@@ -95,7 +95,8 @@ class ResumableSampler(DistributedSampler[Tensor]):
         return islice(share.split(self.batch_size, -1), skip, len(self))
 
     def __len__(self) -> int:
-        return self.num_samples // self.batch_size
+        whole, rest = divmod(self.num_samples, self.batch_size)
+        return whole + (rest > 0 and not self.drop_last)
 
 
 class ResumableLoader(DataLoader[Any]):
