@@ -1,12 +1,12 @@
 """Checkpoints that name the class of their model. Reading them runs no code."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from inspect import signature
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from fsspec.core import url_to_fs
@@ -112,8 +112,13 @@ def build_model(
     return model.eval()
 
 
-def saved_arguments(checkpoint: dict[str, Any], part: Literal["model", "data"]) -> dict[str, Any]:
-    """Return the arguments of the model or of the data module that Lightning has saved."""
+def saved_arguments(checkpoint: Mapping[str, Any], part: str) -> dict[str, Any]:
+    """Return the arguments of the model or of the data module that Lightning has saved.
+
+    Args:
+        checkpoint: content of a checkpoint.
+        part: "model" or "data".
+    """
     saved = checkpoint.get(ARGUMENTS[part], {})
     return {name: value for name, value in saved.items() if name not in BY_LIGHTNING_CLI}
 
@@ -156,11 +161,12 @@ def _checkpoints(folder: str | Path) -> Iterator[tuple[str | Path, int]]:
         files, root = url_to_fs(str(folder))
         for name in files.find(root):
             if name.endswith(".ckpt"):
-                yield files.unstrip_protocol(name), int(files.modified(name).timestamp() * 1e9)
+                path = f"{str(folder).rstrip('/')}/{name.removeprefix(root).lstrip('/')}"
+                yield path, int(files.modified(name).timestamp() * 1e9)
         return
-    for path in Path(folder).rglob("*.ckpt"):
-        if not path.name.startswith("."):
-            yield path, path.stat().st_mtime_ns
+    for file in Path(folder).rglob("*.ckpt"):
+        if not file.name.startswith("."):
+            yield file, file.stat().st_mtime_ns
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonargparse import ArgumentParser
 from lightning import Callback, LightningDataModule, LightningModule, Trainer
 
 import lightning_gen.datamodules  # noqa: F401 -- --data finds imported classes by their names
@@ -17,11 +18,11 @@ from lightning_gen.checkpoints import (
     saved_arguments,
 )
 from lightning_gen.cli.names import KINDS, given, positional
-from lightning_gen.cli.private import Parser
 from lightning_gen.errors import UserError
 from lightning_gen.files import is_url
 
 GROUPS = ("model", "data", "ema", "seed_everything")  # what a checkpoint depends on
+FROM_DATA = ("image_shape", "target_channels", "num_classes")  # arguments linked from the data
 
 
 class SaveConfig(Callback):
@@ -55,7 +56,7 @@ def trained_config(
         named: classes on the command line.
     """
     beside = _config_beside(path)
-    config = yaml.safe_load(checkpoint.get(CONFIG_KEY, "")) or beside or _saved(checkpoint)
+    config = _config(checkpoint) or beside or _saved(checkpoint)
     trusted = {*named, *(_class_path(beside.get(group)) for group in KINDS)}
     for group in KINDS:
         name = _class_path(config.get(group))
@@ -65,7 +66,55 @@ def trained_config(
     return {group: config[group] for group in GROUPS if group in config}
 
 
-def add_data_of_training(parser: Parser, args: list[str], help_text: str) -> dict[str, Any] | None:
+def defaults_of_checkpoint(found: Mapping[str, Any], merge: bool) -> dict[str, Any]:
+    """Return the defaults that the checkpoint of a command line gives; see `trained_config`.
+
+    Args:
+        found: value of each flag, see `lightning_gen.cli.names.given`.
+        merge: if True, flags for a model or data module of the same class only change some of its
+            arguments; if False, they replace it.
+
+    Raises:
+        UserError: the checkpoint cannot be read, or its model or data are not known.
+    """
+    path = found.get("ckpt_path")
+    named = [group for group in KINDS if group in found]
+    if path in (None, "null", "None", "last") or (len(named) == len(KINDS) and not merge):
+        return {}
+    saved = read_checkpoint(path)
+    config = trained_config(path, saved, [str(found[group]) for group in named])
+    for group in named:
+        if not merge or _name(config.get(group)) != str(found[group]).rpartition(".")[2]:
+            config.pop(group, None)
+    for group in KINDS:
+        if group not in (*named, *config):
+            raise _unknown(group, path, saved)
+    if "model" in config:  # shapes of the weights; the data may be others
+        arguments = saved_arguments(saved, "model")
+        known = {name: arguments[name] for name in FROM_DATA if name in arguments}
+        config["model"]["init_args"] = known | (config["model"].get("init_args") or {})
+    return config
+
+
+def _unknown(group: str, path: str, checkpoint: Mapping[str, Any]) -> UserError:
+    """Return the error for a checkpoint without a class of the group that may be imported."""
+    name = _class_path((_config(checkpoint) or _saved(checkpoint)).get(group))
+    noun = {"model": "model", "data": "data of its training"}[group]
+    reason = f"names {name} as the {noun}" if name else f"does not name the {noun}"
+    return UserError(f"{path} {reason}: add --{group} {name or 'CLASS'}")
+
+
+def _config(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    return yaml.safe_load(checkpoint.get(CONFIG_KEY, "")) or {}
+
+
+def _name(entry: Any) -> str:
+    return _class_path(entry).rpartition(".")[2]
+
+
+def add_data_of_training(
+    parser: ArgumentParser, args: list[str], help_text: str
+) -> dict[str, Any] | None:
     """Add the flag --data, by default the data of the training of a command's checkpoint.
 
     Args:
@@ -84,10 +133,7 @@ def add_data_of_training(parser: Parser, args: list[str], help_text: str) -> dic
         saved, name = read_checkpoint(path), given(args).get("data")
         default = trained_config(path, saved, [str(name)]).get("data")
         if default is None and name is None:
-            trained = yaml.safe_load(saved.get(CONFIG_KEY, "")) or _saved(saved)
-            name = _class_path(trained.get("data"))
-            reason = f"was trained on {name}" if name else "does not name the data of its training"
-            raise UserError(f"{path} {reason}: add --data {name or 'CLASS'}")
+            raise _unknown("data", path, saved)
     parser.add_subclass_arguments(
         LightningDataModule,
         "data",
