@@ -148,14 +148,14 @@ def _difference(wanted: dict[str, Any], other: dict[str, Any]) -> str:
     )
 
 
-def check_checkpoint(path: str) -> None:
+def read_checkpoint_of_run(path: str) -> dict[str, Any]:
     """Read a checkpoint; if that fails, name the newest readable one of its run.
 
     Raises:
         CheckpointError: the file cannot be read, or contains something else.
     """
     try:
-        read_checkpoint(path)
+        return read_checkpoint(path)
     except CheckpointError as error:
         folder = Path(path).absolute().parent
         of_run = not is_url(path) and (folder.parent / "config.yaml").is_file()

@@ -21,7 +21,11 @@ def summary(
     folder: Path, checkpoint: str | Path | None, model: object, metrics: Mapping[str, Tensor]
 ) -> str:
     """Return the results of a training, their files, and the next command, as lines."""
-    results = [name for name in metrics if name.startswith("val/") or name == DIVERSITY]
+    results = [
+        name
+        for name in metrics
+        if name == DIVERSITY or (name.startswith("val/") and not name.endswith("_score"))
+    ]  # scores of D have no scale of their own
     width = max(map(len, ["loss curves", *results])) + 2
     grids = {
         path.parent.name: path

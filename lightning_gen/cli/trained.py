@@ -18,6 +18,7 @@ from lightning_gen.checkpoints import (
     saved_arguments,
 )
 from lightning_gen.cli.names import KINDS, given, positional
+from lightning_gen.cli.runs import read_checkpoint_of_run
 from lightning_gen.errors import UserError
 from lightning_gen.files import is_url
 
@@ -81,7 +82,7 @@ def defaults_of_checkpoint(found: Mapping[str, Any], merge: bool) -> dict[str, A
     named = [group for group in KINDS if group in found]
     if path in (None, "null", "None", "last") or (len(named) == len(KINDS) and not merge):
         return {}
-    saved = read_checkpoint(path)
+    saved = read_checkpoint_of_run(path)
     config = trained_config(path, saved, [str(found[group]) for group in named])
     for group in named:
         if not merge or _name(config.get(group)) != str(found[group]).rpartition(".")[2]:

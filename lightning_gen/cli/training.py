@@ -40,6 +40,7 @@ from lightning_gen.cli import runs
 from lightning_gen.cli.memory import prepare_cpu_training
 from lightning_gen.cli.messages import find_class, parse, silence_warnings
 from lightning_gen.cli.names import KINDS, flat, given, positional
+from lightning_gen.cli.overview import Overview
 from lightning_gen.cli.private import Parser
 from lightning_gen.cli.summary import duration, relative, saved_by, summary
 from lightning_gen.cli.trained import SaveConfig, defaults_of_checkpoint
@@ -84,6 +85,8 @@ def _run(command: str, args: list[str]) -> None:
     trained = defaults_of_checkpoint(given(args), merge=command != "fit")
     parser = _parser(command, given(args), trained)
     required = [group for group in KINDS if group not in trained]
+    if command != "fit" and not {"model", "config", "c"} & given(args).keys() | trained.keys():
+        raise UserError(f"no checkpoint: write train.py {command} CHECKPOINT")
     config = parse(parser, args, required)
     resumed = _find_checkpoint(command, parser, config)
     if config.seed_everything is not False:
@@ -291,7 +294,7 @@ def _find_checkpoint(
         config.ckpt_path, folder = runs.last_checkpoint(config, settings, required)
         return None if required else folder
     if config.ckpt_path:
-        runs.check_checkpoint(config.ckpt_path)
+        runs.read_checkpoint_of_run(config.ckpt_path)
     elif command != "fit" and runs.is_first_process():
         print(f"No --ckpt_path: {command} uses the initial weights of the model.")
     return None
@@ -344,7 +347,7 @@ def _trainer(init: Namespace, settings: str) -> Trainer:
         plugins += [AtomicCheckpointIO()]
     groups = {group for group in CALLBACKS if saves or group != "checkpoint"}
     callbacks += [init[group] for group in CALLBACKS if group in ({"ema"} if bare else groups)]
-    callbacks += [SaveConfig(settings)]
+    callbacks += [SaveConfig(settings), Overview()]
     return Trainer(**flags | {"callbacks": callbacks, "plugins": plugins})
 
 
@@ -389,7 +392,7 @@ def _after_fit(trainer: Trainer, folder: Path, init: Namespace, seconds: float) 
 
         target = Path(relative(folder / "evaluation.json"))
         print(f"\nComparing {n:,} samples with real images (--evaluate 0 skips this) ...")
-        report(str(checkpoint), init.model, init.data, target, n)
+        report(str(checkpoint or folder), init.model, init.data, target, n)
 
 
 def _predict(trainer: Trainer, folder: Path, init: Namespace, paths: dict[str, Any]) -> None:
