@@ -1,47 +1,63 @@
 """Checkpoints that name the class of their model. Reading them runs no code."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import torch
+from fsspec.core import url_to_fs
 from lightning import LightningModule
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import distributed
 
 from lightning_gen.errors import ArgumentError, CheckpointError
-from lightning_gen.files import atomic_write, read_data
+from lightning_gen.files import atomic_write, is_url, read_data
 
-CLASS_KEY, VERSION_KEY = "lightning_gen/class", "lightning_gen/version"
+CLASS_KEY, DATA_KEY = "lightning_gen/class", "lightning_gen/data"
+VERSION_KEY = "lightning_gen/version"
 SETTINGS_KEY = "lightning_gen/settings"  # of optimizers and losses
 SEED_KEY = "lightning_gen/seed"  # of the noise in training
 STEP_METRICS_KEY = "lightning_gen/step_metrics"  # of the last step, if they are to be logged
+CONFIG_KEY = "lightning_gen/config"  # YAML text, of trainings by the command line
+ARGUMENTS = {"model": "hyper_parameters", "data": "datamodule_hyper_parameters"}  # Lightning's keys
+BY_LIGHTNING_CLI = {"_instantiator", "_class_path"}  # further entries in both of them
 
 
 def describe(model: LightningModule) -> dict[str, str]:
-    """Return the class of a model and the version of the package, as entries of a checkpoint."""
-    cls = type(model)
-    return {
-        CLASS_KEY: f"{cls.__module__}.{cls.__qualname__}",
-        VERSION_KEY: version("lightning_gen"),
-    }
+    """Return entries of a checkpoint: the classes of model and data, the version of the package."""
+    data = getattr(model.trainer, "datamodule", None)
+    entries = {CLASS_KEY: _path(model), VERSION_KEY: version("lightning_gen")}
+    return entries | ({DATA_KEY: _path(data)} if data else {})
+
+
+def _path(instance: object) -> str:
+    return f"{type(instance).__module__}.{type(instance).__qualname__}"
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a Lightning checkpoint onto the CPU.
 
+    Args:
+        path: file, or a URL that fsspec reads, such as s3://bucket/last.ckpt.
+
     Raises:
         CheckpointError: If the file is missing, damaged, or not a Lightning checkpoint.
     """
-    checkpoint = read_data(Path(path))
-    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+    checkpoint = read_data(path)
+    if not is_checkpoint(checkpoint):
         raise CheckpointError(
             f"{path} was written by torch.save, but is not a Lightning checkpoint"
         )
     return checkpoint
+
+
+def is_checkpoint(data: object) -> bool:
+    """Return if the content of a file is that of a Lightning checkpoint."""
+    return isinstance(data, dict) and "state_dict" in data
 
 
 def load_model(path: str | Path, cls: type[LightningModule] | None = None) -> LightningModule:
@@ -56,7 +72,17 @@ def load_model(path: str | Path, cls: type[LightningModule] | None = None) -> Li
         CheckpointError: If the file cannot be read, the class is unknown and not given, or the
             saved arguments do not fit it.
     """
-    checkpoint = read_checkpoint(path)
+    return build_model(read_checkpoint(path), path, cls)
+
+
+def build_model(
+    checkpoint: dict[str, Any], path: str | Path, cls: type[LightningModule] | None = None
+) -> LightningModule:
+    """Build the model of a checkpoint that is in memory; see `load_model`.
+
+    Raises:
+        CheckpointError: If the class is unknown and not given, or the saved arguments do not fit.
+    """
     if cls is None:
         module, _, name = checkpoint.get(CLASS_KEY, "").rpartition(".")
         if not module.startswith("lightning_gen.models."):
@@ -73,21 +99,53 @@ def load_model(path: str | Path, cls: type[LightningModule] | None = None) -> Li
                 f"{path} contains {name}, which this version does not have"
             ) from error
     try:
-        return cls.load_from_checkpoint(path, map_location="cpu", weights_only=True).eval()
+        model = _instantiate(cls, checkpoint)
+        model.configure_model()
+        model.on_load_checkpoint(checkpoint)
+        model.load_state_dict(checkpoint["state_dict"], strict=model.strict_loading)
     except (TypeError, ArgumentError) as error:
         gist = next(iter(str(error).splitlines()), "")
         raise CheckpointError(
             f"{path} does not fit {cls.__name__}: {gist}. If it was trained with custom networks, "
             f"pass them to {cls.__name__}.load_from_checkpoint"
         ) from error
+    return model.eval()
 
 
-def newest_checkpoint(*folders: Path) -> tuple[Path | None, list[Path]]:
-    """Return the newest readable checkpoint in these folders, and newer ones that are damaged."""
-    damaged = []
-    files = [path for folder in folders for path in folder.rglob("*.ckpt")]
-    paths = [path for path in files if not path.name.startswith(".")]
-    for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True):
+def saved_arguments(checkpoint: Mapping[str, Any], part: str) -> dict[str, Any]:
+    """Return the arguments of the model or of the data module that Lightning has saved.
+
+    Args:
+        checkpoint: content of a checkpoint.
+        part: "model" or "data".
+    """
+    saved = checkpoint.get(ARGUMENTS[part], {})
+    return {name: value for name, value in saved.items() if name not in BY_LIGHTNING_CLI}
+
+
+def _instantiate(cls: type[LightningModule], checkpoint: dict[str, Any]) -> LightningModule:
+    """Create a model from its saved arguments, as `load_from_checkpoint` does from a file."""
+    arguments, parameters = saved_arguments(checkpoint, "model"), signature(cls).parameters
+    if (name := checkpoint.get("hparams_name")) in parameters:  # save_hyperparameters(hparams)
+        arguments = {str(name): arguments}
+    if BY_LIGHTNING_CLI & checkpoint.get(ARGUMENTS["model"], {}).keys():  # YAML: lists, no tuples
+        from lightning.pytorch.cli import instantiate_module  # slow to import
+
+        return instantiate_module(cls, arguments)
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        arguments = {name: value for name, value in arguments.items() if name in parameters}
+    return cls(**arguments)
+
+
+def newest_checkpoint(*folders: str | Path) -> tuple[str | Path | None, list[str | Path]]:
+    """Return the newest readable checkpoint in these folders, and newer ones that are damaged.
+
+    Args:
+        folders: local folders, or URLs that fsspec reads.
+    """
+    found = {path: time for folder in folders for path, time in _checkpoints(folder)}
+    damaged: list[str | Path] = []
+    for path in sorted(found, key=lambda path: found[path], reverse=True):
         try:
             read_checkpoint(path)
         except CheckpointError:
@@ -97,8 +155,22 @@ def newest_checkpoint(*folders: Path) -> tuple[Path | None, list[Path]]:
     return None, damaged
 
 
+def _checkpoints(folder: str | Path) -> Iterator[tuple[str | Path, int]]:
+    """Yield the checkpoints in a folder, and the times of their last change in nanoseconds."""
+    if is_url(folder):
+        files, root = url_to_fs(str(folder))
+        for name in files.find(root):
+            if name.endswith(".ckpt"):
+                path = f"{str(folder).rstrip('/')}/{name.removeprefix(root).lstrip('/')}"
+                yield path, int(files.modified(name).timestamp() * 1e9)
+        return
+    for file in Path(folder).rglob("*.ckpt"):
+        if not file.name.startswith("."):
+            yield file, file.stat().st_mtime_ns
+
+
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Write checkpoints atomically.
+    """Write checkpoints atomically, and those at URLs such as s3://bucket as Lightning does.
 
     Lightning writes to the temporary folder of the system, and moving from another disk copies.
     """
@@ -107,6 +179,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
         """Write the checkpoint, and wait until it is on the disk."""
+        if is_url(path):
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
         with atomic_write(Path(path)) as part, part.open("wb") as file:
             torch.save(checkpoint, file)
             file.flush()

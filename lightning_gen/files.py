@@ -8,24 +8,34 @@ from pickle import UnpicklingError
 from typing import Any
 from zlib import crc32
 
+import fsspec
 import torch
 
 from lightning_gen.errors import CheckpointError
 
 
-def read_data(path: Path) -> Any:
-    """Load a file of `torch.save` onto the CPU.
+def is_url(path: object) -> bool:
+    """Return if a path is a URL for fsspec, such as s3://bucket/file."""
+    return "://" in str(path)
+
+
+def read_data(path: str | Path) -> Any:
+    """Load a file of `torch.save`, or such a URL, onto the CPU.
 
     Raises:
         CheckpointError: If the file is missing, damaged, of another kind, or contains code.
     """
-    if not path.is_file():
+    if not (is_url(path) or Path(path).is_file()):
         raise CheckpointError(f"checkpoint not found: {path}")
-    with path.open("rb") as file:
-        if file.read(2) not in (b"PK", b"\x80\x02"):  # a zip archive or, before 1.6, a pickle
-            raise CheckpointError(f"{path} is not a checkpoint: it was not written by torch.save")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with fsspec.open(str(path), "rb") if is_url(path) else Path(path).open("rb") as file:
+            start = file.read(2)
+            if start not in (b"PK", b"\x80\x02"):  # a zip archive or, before 1.6, a pickle
+                raise CheckpointError(f"{path} is not a checkpoint: torch.save has not written it")
+            file.seek(0)
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except (FileNotFoundError, ImportError) as error:  # ImportError: without s3fs or the like
+        raise CheckpointError(f"checkpoint not found: {path} ({error})") from error
     except UnpicklingError as error:
         raise CheckpointError(
             f"{path} contains objects other than data, and is not loaded"

@@ -168,12 +168,12 @@ def test_last_skips_runs_with_other_arguments(capsys: Any) -> None:
     assert len(list(Path("runs/gan-mnist").iterdir())) == 2
     for other in (["--model.k", "3"], ["--model.k", "2", "--seed", "7"]):
         assert main([*run, *other, "--ckpt_path", "last"]) == 0
-        assert "starting a new run" in capsys.readouterr().out
+        assert "Starting a new run" in capsys.readouterr().out
 
 
 def test_last_starts_a_run_if_there_is_none(capsys: Any) -> None:
     assert main([*RUN, "--ckpt_path", "last", "--trainer.max_steps", "3"]) == 0
-    assert "starting a new run" in capsys.readouterr().out
+    assert "Starting a new run" in capsys.readouterr().out
 
 
 def test_a_damaged_checkpoint_is_skipped_or_reported(capsys: Any) -> None:

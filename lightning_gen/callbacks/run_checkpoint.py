@@ -2,6 +2,7 @@
 
 import signal
 from datetime import timedelta
+from functools import partial
 from threading import current_thread, main_thread
 from time import monotonic
 from typing import Any
@@ -63,6 +64,7 @@ class RunCheckpoint(ModelCheckpoint):
         self.at_epoch_end, self.writes_last = save_on_train_epoch_end, save_last
         self.due = False
         self.saved_step, self.saved_time = 0, 0.0
+        self.stopped_by = signal.SIGTERM
 
     @property
     def every_n_epochs(self) -> int | None:
@@ -81,7 +83,7 @@ class RunCheckpoint(ModelCheckpoint):
         handled = signal.getsignal(signal.SIGTERM) not in (None, signal.SIG_DFL)  # not on Windows
         default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if handled and default and current_thread() is main_thread():
-            signal.signal(signal.SIGINT, _terminate)
+            signal.signal(signal.SIGINT, partial(_terminate, self))
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Restore Ctrl-C."""
@@ -132,9 +134,13 @@ class RunCheckpoint(ModelCheckpoint):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Save after SIGTERM, which ends a run between batches; after an error only on request."""
+        """Save after SIGTERM, which ends a run between batches; after an error only on request.
+
+        The program then exits with the code of the signal, 143, or 130 after Ctrl-C.
+        """
         _release()
         if isinstance(exception, SIGTERMException):
+            exception.code = 128 + self.stopped_by
             self._write_last(trainer)
             path = self.last_model_path
             rank_zero_info(f"\nStopped and saved: {path}\nResume with --ckpt_path last.")
@@ -175,11 +181,12 @@ class RunCheckpoint(ModelCheckpoint):
         trainer.save_checkpoint(self.last_model_path, self.save_weights_only)
 
 
-def _terminate(*_: Any) -> None:
+def _terminate(callback: RunCheckpoint, *_: Any) -> None:
     _release()
+    callback.stopped_by = signal.SIGINT
     signal.raise_signal(signal.SIGTERM)
 
 
 def _release() -> None:
-    if signal.getsignal(signal.SIGINT) is _terminate:
+    if getattr(signal.getsignal(signal.SIGINT), "func", None) is _terminate:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,20 +1,24 @@
 """encode: codes and labels of the images of a data set, as a file."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import BatchSampler
 
-import lightning_gen.datamodules  # noqa: F401 -- --data finds imported classes by their names
-from lightning_gen.checkpoints import load_model
+from lightning_gen.checkpoints import build_model, read_checkpoint
 from lightning_gen.cli.messages import command_parser, parse, refuse_existing
 from lightning_gen.cli.sample import chosen_device, custom_class
+from lightning_gen.cli.trained import add_data_of_training
+from lightning_gen.datamodules.base import TensorDataModule
 from lightning_gen.errors import CheckpointError, DataError, UserError
 from lightning_gen.files import atomic_write
 from lightning_gen.protocols import Encodes, labels_for
-from lightning_gen.types import unpack_batch
+from lightning_gen.types import to_labels, unpack_batch
 
 LOADERS = {"train": "fit", "val": "fit", "test": "test"}  # stages of `setup`
 
@@ -27,6 +31,7 @@ def encode(
     device: str | None = None,
     model: str | None = None,
     force: bool = False,
+    saved: dict[str, Any] | None = None,
 ) -> None:
     """Write the codes of images, and their labels, to a NumPy file.
 
@@ -34,13 +39,14 @@ def encode(
 
     Args:
         checkpoint: file that training wrote.
-        data: data module with the images.
+        data: data module with the images; that of the training by default.
         out: file to write, *.npz.
         split: images to encode: "train", in the order of the first epoch of training, "val" or
             "test".
         device: "cpu", "cuda" or "mps"; the fastest available one by default.
         model: class of a custom model, such as my_file.MyModel; the checkpoint names the others.
         force: if True, replace an existing file.
+        saved: content of the checkpoint, if it has been read.
 
     Raises:
         UserError: the checkpoint cannot be read, the model has no encoder, the file exists, or
@@ -50,17 +56,17 @@ def encode(
     if target.suffix != ".npz":
         raise UserError(f"--out {target} must end in .npz")
     refuse_existing([target], force)
-    encoder = load_model(checkpoint, custom_class(model)).to(chosen_device(device))
+    saved = read_checkpoint(checkpoint) if saved is None else saved
+    encoder = build_model(saved, checkpoint, custom_class(model)).to(chosen_device(device))
     if not isinstance(encoder, Encodes):
         raise CheckpointError(f"{checkpoint} holds {type(encoder).__name__}, which has no encoder")
 
     data.prepare_data()
     data.setup(LOADERS[split])
     codes, labels = [], []
-    for i, batch in enumerate(getattr(data, f"{split}_dataloader")()):
-        x, y = unpack_batch(data.on_after_batch_transfer(batch, i))
+    for x, y in _batches(data, split, encoder.device):
         codes.append(encoder.encode(x, *labels_for(encoder, y)).float().cpu())
-        labels += [] if y is None else [y.cpu()]
+        labels += [] if y is None else [to_labels(y).cpu()]
     if not codes:
         raise DataError(f"{type(data).__name__} has no {split} images")
     arrays = {"codes": torch.cat(codes).numpy()}
@@ -75,5 +81,23 @@ def encode(
 def run(args: list[str]) -> None:
     """Parse and run a command line that begins with `encode`."""
     parser = command_parser(encode)
-    parser.add_function_arguments(encode, skip={"checkpoint"})
-    encode(**parser.instantiate(parse(parser, args[1:], required=["data"])))
+    saved = add_data_of_training(parser, args[1:], "data module with the images")
+    parser.add_function_arguments(encode, skip={"checkpoint", "data", "saved"})
+    encode(**parser.instantiate(parse(parser, args[1:])), saved=saved)
+
+
+def _batches(
+    data: LightningDataModule, split: str, device: torch.device
+) -> Iterator[tuple[Tensor, Any]]:
+    """Yield all images of a split and their labels, by the hooks that a Trainer calls."""
+    if isinstance(data, TensorDataModule):
+        loaders: Any = data.split_dataloader(split)  # type: ignore[arg-type]
+    else:
+        loaders = getattr(data, f"{split}_dataloader")()
+    for i, loader in enumerate(loaders if isinstance(loaders, list | tuple) else [loaders]):
+        if isinstance(sampler := getattr(loader, "batch_sampler", None), BatchSampler):
+            sampler.drop_last = False  # only training needs whole batches
+        for batch in loader:
+            batch = data.on_before_batch_transfer(batch, i)
+            batch = data.transfer_batch_to_device(batch, device, i)
+            yield unpack_batch(data.on_after_batch_transfer(batch, i))

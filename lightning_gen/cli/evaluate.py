@@ -11,10 +11,11 @@ from torch import Tensor
 from torchvision.utils import make_grid, save_image
 from tqdm import tqdm
 
-from lightning_gen import __version__, registry
-from lightning_gen.checkpoints import load_model, read_checkpoint
+from lightning_gen import __version__
+from lightning_gen.checkpoints import build_model, read_checkpoint
 from lightning_gen.cli.messages import command_parser, parse, refuse_existing
 from lightning_gen.cli.sample import BATCH_SIZE, chosen_device, custom_class, draw
+from lightning_gen.cli.trained import add_data_of_training
 from lightning_gen.errors import UserError, require_at_least
 from lightning_gen.files import atomic_write
 from lightning_gen.inference.evaluation import CLOSEST, Comparison, compare, require_comparable
@@ -34,6 +35,7 @@ def evaluate(
     device: str | None = None,
     model: str | None = None,
     force: bool = False,
+    saved: dict[str, Any] | None = None,
 ) -> None:
     """Compare samples with test images; print the metrics and write them as JSON.
 
@@ -52,6 +54,7 @@ def evaluate(
         device: "cpu", "cuda" or "mps"; the fastest available one by default.
         model: class of a custom model, such as my_file.MyModel; the checkpoint names the others.
         force: if True, replace existing files.
+        saved: content of the checkpoint, if it has been read.
 
     Raises:
         UserError: the checkpoint cannot be read, the model draws no samples or none that compare
@@ -60,7 +63,8 @@ def evaluate(
     require_at_least(MINIMUM, n=n)
     require_at_least(0, seed=seed)
     target = _target(checkpoint, out, force)
-    trained = load_model(checkpoint, custom_class(model)).to(chosen_device(device))
+    saved = read_checkpoint(checkpoint) if saved is None else saved
+    trained = build_model(saved, checkpoint, custom_class(model)).to(chosen_device(device))
     require_samples(trained, data, cas)
     data.prepare_data()
     data.setup("fit")
@@ -96,25 +100,9 @@ def report(
 def run(args: list[str]) -> None:
     """Parse and run a command line that begins with `evaluate`."""
     parser = command_parser(evaluate)
-    parser.add_subclass_arguments(
-        LightningDataModule,
-        "data",
-        as_group=False,
-        default=_trained_on(*(arg for arg in args[1:2] if not arg.startswith("-"))),
-        metavar="CLASS",
-        help="data module with the test images; that of the training by default",
-    )
-    parser.add_function_arguments(evaluate, skip={"checkpoint", "data"})
-    evaluate(**parser.instantiate(parse(parser, args[1:])))
-
-
-def _trained_on(checkpoint: str | None = None) -> dict[str, Any]:
-    """Return the data module of the training, from the checkpoint, or else MNIST."""
-    saved = read_checkpoint(checkpoint) if checkpoint else {}
-    for name in registry.entries("datamodules"):
-        if name in saved:  # its state, for resuming
-            return {"class_path": name, "init_args": saved.get("datamodule_hyper_parameters", {})}
-    return {"class_path": "MNISTDataModule"}
+    saved = add_data_of_training(parser, args[1:], "data module with the test images")
+    parser.add_function_arguments(evaluate, skip={"checkpoint", "data", "saved"})
+    evaluate(**parser.instantiate(parse(parser, args[1:])), saved=saved)
 
 
 def _target(checkpoint: str, out: str | None, force: bool) -> Path:

@@ -32,20 +32,33 @@ HEAD = """\
   tbody th {{ font-weight: normal; border-top: 1px solid GrayText; }}
   td {{ padding: .25rem .5rem 1rem 0; vertical-align: top; }}
   img {{ display: block; max-width: 100%; height: auto; min-height: .5rem; min-width: .5rem; }}
+  p {{ color: GrayText; margin: 0; }}
   .enlarged {{ image-rendering: pixelated; }}
 </style>
 <h1>{title}</h1>
+{note}
 <table>
 <thead><tr>{heads}</tr></thead>
 <tbody>
 """
 
 
-def write_gallery(path: Path, title: str, rows: Mapping[str, Sequence[Path]]) -> list[str]:
+def write_gallery(
+    path: Path,
+    title: str,
+    rows: Mapping[str, Sequence[Path]],
+    notes: Mapping[str, str] | None = None,
+) -> list[str]:
     """Write a page with a row for each name: input, output and, if given, target.
 
     The page contains the images, reduced to 512 pixels a side and 8 bits. It shows the first three
     of more channels than three, and the first one of two.
+
+    Args:
+        path: file to write.
+        title: title of the page.
+        rows: images by name.
+        notes: text below a name, or below the title for the name "".
 
     Returns:
         Errors of the images that cannot be read and are not shown.
@@ -57,10 +70,12 @@ def write_gallery(path: Path, title: str, rows: Mapping[str, Sequence[Path]]) ->
         atomic_write(path) as part,
         part.open("w", encoding="utf-8", errors="backslashreplace") as file,
     ):
-        file.write(HEAD.format(title=escape(title), heads=heads))
+        notes = {name: f"<p>{escape(note)}</p>" for name, note in (notes or {}).items()}
+        file.write(HEAD.format(title=escape(title), note=notes.get("", ""), heads=heads))
         for name, images in rows.items():
             cells = "".join(f"<td>{_img(image, unread)}</td>" for image in images)
-            file.write(f'<tr><th colspan="{n}">{escape(name)}</th></tr>\n<tr>{cells}</tr>\n')
+            text = escape(name) + notes.get(name, "")
+            file.write(f'<tr><th colspan="{n}">{text}</th></tr>\n<tr>{cells}</tr>\n')
         file.write("</tbody>\n</table>\n</html>\n")
     return unread
 

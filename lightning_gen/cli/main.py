@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from lightning_gen import __version__, registry
+from lightning_gen.cli.migration import new_command
 from lightning_gen.cli.names import flags_named, resolve
 from lightning_gen.errors import UserError
 
@@ -20,6 +21,7 @@ COMMANDS = {
     "translate": "translate images of any size",
     "list": "list models, data modules, callbacks, metrics and recipes",
 }
+HEADS = {"datamodules": "data modules"}
 TRAINING = ("fit", "validate", "test", "predict")
 HELP = f"""\
 usage: train.py COMMAND [FLAGS]
@@ -30,8 +32,9 @@ usage: train.py COMMAND [FLAGS]
   train.py fit --model DCGAN --data MNISTDataModule   any model on any data module
   train.py fit --model DCGAN --model.latent_dim 64 …  every constructor argument is a flag
   train.py sample CHECKPOINT --n 100                  draw images
+  train.py test CHECKPOINT                            metrics on the test images
   train.py evaluate CHECKPOINT                        metrics of the samples
-  train.py encode CHECKPOINT --data MNISTDataModule   codes and labels, as codes.npz
+  train.py encode CHECKPOINT                          codes and labels, as codes.npz
   train.py translate CHECKPOINT IMAGES --out DIR      a file, or a folder
 
   train.py COMMAND --help       list all flags of a command
@@ -45,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        Exit code: 0; 1 after an error in the code, 2 after one of the user, 130 after Ctrl-C.
+        Exit code: 0; 1 after an error in the code, 2 after one of the user, 130 after Ctrl-C. A
+        training that saves after Ctrl-C or SIGTERM raises SystemExit with 130 or 143.
     """
     args = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in args
@@ -77,6 +81,8 @@ def _dispatch(args: list[str]) -> int:
         print(f"lightning_gen {__version__}")
     elif args[0] == "list":
         print("\n\n".join(map(_section, registry.KINDS)))
+    elif command := new_command(args):
+        raise UserError(command)
     elif args[0] not in COMMANDS:
         raise UserError(f"unknown command {args[0]!r}; choose one of {', '.join(COMMANDS)}")
     else:
@@ -92,7 +98,12 @@ def _dispatch(args: list[str]) -> int:
 def _section(kind: str) -> str:
     entries = registry.entries(kind)
     width = max(map(len, entries), default=0) + 2
-    return "\n".join([f"{kind}:", *(f"  {name:{width}}{line}" for name, line in entries.items())])
+    return "\n".join(
+        [
+            f"{HEADS.get(kind, kind)}:",
+            *(f"  {name:{width}}{line}" for name, line in entries.items()),
+        ]
+    )
 
 
 def _outline(error: Exception) -> str:

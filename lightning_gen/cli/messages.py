@@ -1,8 +1,10 @@
 """Errors of the command line in few words, and warnings that are not shown."""
 
+import json
 import logging
 import re
 import warnings
+from ast import literal_eval
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
@@ -13,8 +15,8 @@ import jsonargparse
 from lightning import LightningDataModule, LightningModule
 
 from lightning_gen import registry
-from lightning_gen.cli.names import KINDS, given
-from lightning_gen.cli.private import Parser, shorten
+from lightning_gen.cli.names import KINDS, flag_name, flags, given
+from lightning_gen.cli.private import Parser, refused_key, shorten
 from lightning_gen.errors import UserError
 
 WARNINGS = [  # of Lightning and its parts, without an action for a user of train.py
@@ -54,6 +56,7 @@ RENAMED = {  # flags of version 0.1
     "health.n": "gan_monitor.n",
     "noise": "dropout_at_test",
 }
+ALIASES = {"seed": "seed_everything", "c": "config"}
 BUILT_IN = {"config", "c", "help", "print_config", "seed"}
 
 
@@ -93,10 +96,52 @@ def parse(
     Raises:
         UserError: the command line is wrong.
     """
+    spelled, tried, first = [_null(arg) for arg in args], {""}, ""
+    while True:
+        try:
+            return parser.parse_args(spelled)
+        except jsonargparse.ArgumentError as error:
+            first, key = first or str(error), refused_key(str(error))
+            other = None if key in tried else _respelled(args, key)
+            if other is None:
+                report = format_error(parser, given(args), required, first)
+                raise UserError(report) from error
+            index, value = other
+            spelled[index] = value
+            tried.add(key)
+
+
+def _null(arg: str) -> str:
+    """Return the argument of a command line with Python's None as YAML's null."""
+    flag, joined, value = arg.rpartition("=")
+    return f"{flag}{joined}null" if value == "None" and flag[:1] in ("", "-") else arg
+
+
+def _respelled(args: list[str], key: str) -> tuple[int, str] | None:
+    """Return index and argument of another spelling of the value of a flag, if it has one.
+
+    Sweeps write whole numbers as 2.0, and lists as in Python; None may also be a string.
+    """
+    for i, flag, value in flags(args):
+        if ALIASES.get(flag_name(flag), flag_name(flag)) == key:
+            other = value if value == "None" else _whole(value)
+            if other != value or value == "None":
+                joined = args[i].startswith(f"{flag}=")
+                return (i, f"{flag}={other}") if joined else (i + 1, other)
+    return None
+
+
+def _whole(value: str) -> str:
+    """Return a number, or the numbers in a list, without the fraction .0."""
     try:
-        return parser.parse_args(args)
-    except jsonargparse.ArgumentError as error:
-        raise UserError(format_error(parser, given(args), required, str(error))) from error
+        parsed = literal_eval(value)
+    except (ValueError, SyntaxError):
+        return value
+    numbers = parsed if isinstance(parsed, list | tuple) else [parsed]
+    if not all(isinstance(n, int | float | str) for n in numbers):
+        return value
+    whole = [int(n) if isinstance(n, float) and n.is_integer() else n for n in numbers]
+    return json.dumps(whole if numbers is parsed else whole[0])
 
 
 def format_error(
@@ -113,7 +158,7 @@ def format_error(
         required: see `parse`.
         report: message of the parser.
     """
-    classes = {group: cls for group in KINDS if (cls := _class(found.get(group), group))}
+    classes = {group: cls for group in KINDS if (cls := find_class(found.get(group), group))}
     known = {key for key in vars(parser.get_defaults().as_flat()) if _group(key) not in KINDS}
     known |= {f"{group}.{name}" for group, cls in classes.items() for name in arguments(cls)}
     groups = {*map(_group, known), *KINDS, *BUILT_IN}
@@ -151,7 +196,7 @@ def _unknown(key: str, known: set[str], cls: type | None) -> str:
     return f"--{key} is not a flag of this command{hint}; --help lists all"
 
 
-def _class(name: Any, group: str) -> type | None:
+def find_class(name: Any, group: str) -> type | None:
     """Return the class of this name, if it can be imported."""
     module, _, name = str(name).rpartition(".")
     try:

@@ -22,7 +22,7 @@ def resolve(args: list[str]) -> list[str]:
         UserError: a model, data module or recipe is unknown; the text gives the nearest names.
     """
     resolved = list(args)
-    for i, flag, value in _flags(args):
+    for i, flag, value in flags(args):
         if flag in CONFIG:
             path = _config(value)
             joined = args[i].startswith(f"{flag}=")
@@ -41,12 +41,23 @@ def given(args: list[str]) -> dict[str, Any]:
     Names are `model` and `data`, with the name of a class, `model.lr`, `trainer.max_epochs` etc.
     """
     found: dict[str, Any] = {}
-    for _, flag, value in _flags(args):
+    for _, flag, value in flags(args):
         if flag in CONFIG:
             for group, entry in _read(Path(value)).items():
-                found |= _flat(group, entry)
+                found |= flat(group, entry)
         else:
-            found[flag.lstrip("-").replace(".init_args.", ".").rstrip("+")] = value
+            found[flag_name(flag)] = value
+    return found
+
+
+def positional(args: list[str]) -> list[str]:
+    """Return the arguments of a command line that are neither flags nor values of flags."""
+    found, rest = [], iter(args)
+    for arg in rest:
+        if not arg.startswith("-"):
+            found.append(arg)
+        elif "=" not in arg and arg not in ("-h", "--help", "--print_config"):
+            next(rest, None)
     return found
 
 
@@ -63,16 +74,17 @@ def flags_named(args: list[str]) -> Iterator[None]:
         if cause is None:
             raise
         name = cause.argument if isinstance(cause, ArgumentError) else ""
-        flags = [key for key in found if key.rpartition(".")[2] == name]
-        if len(flags) > 1:  # of several groups
-            flags = [key for key in flags if str(found[key]) in str(cause)]
-        if not flags:
+        keys = [key for key in found if key.rpartition(".")[2] == name]
+        if len(keys) > 1:  # of several groups
+            keys = [key for key in keys if str(found[key]) in str(cause)]
+        if not keys:
             raise cause from error
-        named = " or ".join(f"--{key}" for key in flags)
+        named = " or ".join(f"--{key}" for key in keys)
         raise UserError(named + str(cause).removeprefix(name)) from error
 
 
-def _flat(group: str, entry: Any) -> dict[str, Any]:
+def flat(group: str, entry: Any) -> dict[str, Any]:
+    """Return the flags of a group of a configuration, by name."""
     if not isinstance(entry, dict):
         return {group: entry}
     found = {group: entry["class_path"]} if "class_path" in entry else {}
@@ -80,7 +92,12 @@ def _flat(group: str, entry: Any) -> dict[str, Any]:
     return found | {f"{group}.{name}": value for name, value in arguments.items()}
 
 
-def _flags(args: list[str]) -> Iterator[tuple[int, str, str]]:
+def flag_name(flag: str) -> str:
+    """Return the name of a flag in `given`."""
+    return flag.lstrip("-").replace(".init_args.", ".").rstrip("+")
+
+
+def flags(args: list[str]) -> Iterator[tuple[int, str, str]]:
     """Yield index, flag and value of each `--flag value` and `--flag=value`."""
     for i, arg in enumerate(args):
         flag, joined, value = arg.partition("=")

@@ -24,6 +24,11 @@ class Parser(LightningArgumentParser):
         return SUBCLASSES.sub("", super().format_help(*args))
 
 
+def refused_key(report: str) -> str:
+    """Return the name of the flag whose value a report refuses."""
+    return ".".join(re.findall(r'Parser key "([\w.]+)"', report))
+
+
 def shorten(report: str, given: Mapping[str, Any]) -> str:
     """Return the flag and the reason of a report, which nests them in types and subtypes.
 
@@ -31,7 +36,7 @@ def shorten(report: str, given: Mapping[str, Any]) -> str:
         report: message of a jsonargparse error.
         given: value of each flag, see `lightning_gen.cli.names.given`.
     """
-    key = ".".join(re.findall(r'Parser key "([\w.]+)"', report))
+    key = refused_key(report)
     lines = dict.fromkeys(line.lstrip(" -") for line in report.splitlines())
     reasons = [line for line in lines if not SCAFFOLDING.match(line)]
     if not key or not reasons:

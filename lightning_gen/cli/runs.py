@@ -3,6 +3,7 @@
 import csv
 import logging
 import os
+from collections.abc import Collection
 from datetime import datetime
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -11,15 +12,16 @@ from typing import Any
 
 import yaml
 from jsonargparse import Namespace
-from lightning import Trainer
+from lightning import LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from lightning_gen import __version__
 from lightning_gen.checkpoints import STEP_METRICS_KEY, newest_checkpoint, read_checkpoint
+from lightning_gen.cli.names import flat
 from lightning_gen.errors import CheckpointError, UserError
-from lightning_gen.files import atomic_write
+from lightning_gen.files import atomic_write, is_url
 
 FOLDER_VARIABLE = "LIGHTNING_GEN_RUN_FOLDER"  # for further processes that Lightning starts
 LOGGERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -37,6 +39,11 @@ def new_folder(command: str, config: Namespace) -> Path:
     Raises:
         UserError: the folder cannot be made.
     """
+    if is_url(root := config.trainer.default_root_dir):
+        raise UserError(
+            f"--trainer.default_root_dir {root} must be a local folder; checkpoints may be written "
+            "elsewhere: --checkpoint.dirpath URL"
+        )
     parent = _parent(config)
     suffix = "" if command == "fit" else f"-{command}"
     folder = parent / f"{datetime.now():%Y-%m-%d_%H-%M-%S}{suffix}"
@@ -62,8 +69,10 @@ def _parent(config: Namespace) -> Path:
     return Path(config.trainer.default_root_dir or "runs", name)
 
 
-def last_checkpoint(config: Namespace, settings: str, required: bool) -> str | None:
-    """Return the newest readable checkpoint in the runs of this model on this data, if any.
+def last_checkpoint(
+    config: Namespace, settings: str, required: bool
+) -> tuple[str | None, Path | None]:
+    """Return the newest readable checkpoint of the runs with these settings, and its run's folder.
 
     Args:
         config: the parsed command line.
@@ -72,48 +81,98 @@ def last_checkpoint(config: Namespace, settings: str, required: bool) -> str | N
         required: if True, raise if there is no checkpoint.
 
     Raises:
-        UserError: there is no checkpoint.
+        UserError: there is no checkpoint; the text names the settings of the newest run that
+            differ.
     """
-    wanted = _settings(settings, "model", "data", "ema", "seed_everything")
-    if wanted["seed_everything"] is True:  # any seed
+    wanted = _settings(settings)
+    if wanted["seed_everything"] is None or wanted["seed_everything"] is True:  # any seed
         del wanted["seed_everything"]
-    configs = _parent(config).glob("*/config.yaml")
-    alike = [path.parent for path in configs if wanted == _settings(path.read_text(), *wanted)]
+    saved = {path.parent: _settings(path.read_text()) for path in _configs(config)}
+    alike = {
+        _folder_of_checkpoints(folder): folder
+        for folder, other in saved.items()
+        if all(other.get(key) == value for key, value in wanted.items())
+    }
     path, damaged = newest_checkpoint(*alike)
-    if required and not path:
-        raise UserError(
-            "--ckpt_path last: no run has these flags; give those of the training, or a file"
-        )
     if is_first_process():
         for file in damaged:
             print(f"Skipping {file}: the file is damaged.")
-        print(f"Resuming from {path}." if path else "No checkpoint yet: starting a new run.")
-    return str(path) if path else None
+    if path:
+        folder = next(run for where, run in alike.items() if str(path).startswith(str(where)))
+        if is_first_process():
+            print(f"Resuming from {path}.")
+        return str(path), folder
+    others = [folder for folder in saved if folder not in alike.values()]
+    reason = ""
+    if others:
+        newest = max(others)  # the names of runs are their times
+        reason = f": {newest} has {_difference(wanted, saved[newest])}"
+    if required:
+        raise UserError(
+            f"--ckpt_path last: no run has these flags{reason}; give those of the training, or a "
+            "file"
+        )
+    if is_first_process():
+        print(f"No checkpoint {'with these flags' if others else 'yet'}{reason}.")
+        print("Starting a new run.")
+    return None, None
 
 
-def _settings(text: str, *keys: str) -> dict[str, Any]:
+def _configs(config: Namespace) -> list[Path]:
+    return sorted(_parent(config).glob("*/config.yaml"))
+
+
+def _folder_of_checkpoints(run: Path) -> str | Path:
+    """Return the folder, or the URL, that --checkpoint.dirpath named."""
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    return (config.get("checkpoint") or {}).get("dirpath") or run / "checkpoints"
+
+
+def _settings(text: str) -> dict[str, Any]:
+    """Return the settings that resumed runs have in common."""
     config = yaml.safe_load(text)
-    return {key: config.get(key) for key in keys}
+    return {key: config.get(key) for key in ("model", "data", "ema", "seed_everything")}
 
 
-def check_checkpoint(path: str) -> None:
+def _difference(wanted: dict[str, Any], other: dict[str, Any]) -> str:
+    """Return the flags of another run that differ from the wanted ones."""
+    new: dict[str, Any] = {}
+    old: dict[str, Any] = {}
+    for group, entry in wanted.items():
+        new |= flat(group, entry)
+        old |= flat(group, other.get(group))
+    return ", ".join(
+        f"--{name} {old.get(name, 'unset')} instead of {new.get(name, 'unset')}"
+        for name in new | old
+        if old.get(name) != new.get(name)
+    )
+
+
+def read_checkpoint_of_run(path: str) -> dict[str, Any]:
     """Read a checkpoint; if that fails, name the newest readable one of its run.
 
     Raises:
-        CheckpointError: the file cannot be read.
+        CheckpointError: the file cannot be read, or contains something else.
     """
     try:
-        read_checkpoint(path)
+        return read_checkpoint(path)
     except CheckpointError as error:
-        other, _ = newest_checkpoint(Path(path).parent) if Path(path).is_file() else (None, [])
+        folder = Path(path).absolute().parent
+        of_run = not is_url(path) and (folder.parent / "config.yaml").is_file()
+        other, _ = newest_checkpoint(folder) if of_run else (None, [])
         offer = f"\nThe newest readable checkpoint of this run: {other}" if other else ""
+        if path.endswith((".pth", ".pt")):
+            offer += (
+                "\n`translate` reads published weights of pix2pix and CycleGAN. To train them "
+                "further in Python, use Pix2Pix(..., generator=load_reference_weights(path))"
+            )
         raise CheckpointError(f"{error}{offer}") from error
 
 
 def uses_ddp(flags: Namespace) -> bool:
     """Return True if Lightning would choose plain DDP for these flags of the trainer."""
-    if flags.strategy not in ("auto", "ddp"):
-        return False
+    if flags.strategy != "auto":
+        return bool(flags.strategy == "ddp")
     log = logging.getLogger("lightning.pytorch")
     level = log.level
     log.setLevel(logging.ERROR)  # a trainer lists its devices, and the real one will again
@@ -145,15 +204,29 @@ def logger(name: str, folder: Path) -> Namespace:
     return Namespace(class_path=class_path, init_args=Namespace(**arguments))
 
 
-def description(config: Namespace) -> dict[str, Any]:
-    """Return what identifies a run, apart from the arguments of its model and data."""
+def description(
+    settings: str, callbacks: Collection[str], model: LightningModule
+) -> dict[str, Any]:
+    """Return the configuration of a run for its loggers, nested by group.
+
+    Args:
+        settings: configuration as YAML.
+        callbacks: groups of the callbacks.
+        model: model of the run; its arguments include those that the data have given.
+    """
+    config = yaml.safe_load(settings)
+    parts = {
+        group: {"class": config[group]["class_path"], **(config[group].get("init_args") or {})}
+        for group in ("model", "data")
+    }
+    parts["model"] |= model.hparams
     return {
-        "model": config.model.class_path,
-        "data": config.data.class_path,
-        "seed": config.seed_everything,
-        "precision": config.trainer.precision or "32-true",
-        **{f"versions/{name}": version(name) for name in ("torch", "lightning")},
-        "versions/lightning_gen": __version__,
+        **parts,
+        "trainer": config["trainer"],
+        "callbacks": {group: config[group] for group in callbacks if config.get(group)},
+        "seed": config["seed_everything"],
+        "versions": {name: version(name) for name in ("torch", "lightning")}
+        | {"lightning_gen": __version__},
     }
 
 

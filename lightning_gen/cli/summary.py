@@ -10,6 +10,7 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
+from lightning_gen.files import is_url
 from lightning_gen.models.base.generative_model import GenerativeModel
 from lightning_gen.protocols import Samples, Translates
 
@@ -17,10 +18,14 @@ DIVERSITY = "gan/diversity"  # of the samples of a GAN, relative to the data
 
 
 def summary(
-    folder: Path, checkpoint: Path | None, model: object, metrics: Mapping[str, Tensor]
+    folder: Path, checkpoint: str | Path | None, model: object, metrics: Mapping[str, Tensor]
 ) -> str:
     """Return the results of a training, their files, and the next command, as lines."""
-    results = [name for name in metrics if name.startswith("val/") or name == DIVERSITY]
+    results = [
+        name
+        for name in metrics
+        if name == DIVERSITY or (name.startswith("val/") and not name.endswith("_score"))
+    ]  # scores of D have no scale of their own
     width = max(map(len, ["loss curves", *results])) + 2
     grids = {
         path.parent.name: path
@@ -38,9 +43,9 @@ def summary(
         "checkpoint": checkpoint,
     }
     lines = [f"  {name:{width}}{metrics[name]:.4g}" for name in results]
-    lines += [f"  {name:{width}}{path}" for name, path in files.items() if path and path.exists()]
+    lines += [f"  {name:{width}}{path}" for name, path in files.items() if path and _exists(path)]
     command = _command(model)
-    if checkpoint and checkpoint.exists() and command:
+    if checkpoint and _exists(checkpoint) and command:
         program = "python train.py" if sys.argv[0].endswith(".py") else "lightning-gen"
         task, name, rest = command
         cls = type(model)
@@ -48,6 +53,10 @@ def summary(
             rest += f" --model {cls.__module__}.{cls.__name__}"
         lines += [f"{task}:", f"  {program} {name} {shlex.quote(str(checkpoint))} {rest}"]
     return "\n".join(lines)
+
+
+def _exists(path: str | Path) -> bool:
+    return is_url(path) or Path(path).exists()
 
 
 def _command(model: object) -> tuple[str, str, str] | None:
@@ -60,7 +69,7 @@ def _command(model: object) -> tuple[str, str, str] | None:
     return None
 
 
-def saved_by(trainer: Trainer) -> Path | None:
+def saved_by(trainer: Trainer) -> str | Path | None:
     """Return the last checkpoint of a training, if any."""
     for callback in trainer.checkpoint_callbacks:
         if isinstance(callback, ModelCheckpoint) and callback.last_model_path:
@@ -68,8 +77,10 @@ def saved_by(trainer: Trainer) -> Path | None:
     return None
 
 
-def relative(path: str | Path) -> Path:
-    """Return the path relative to the working directory, if it is inside."""
+def relative(path: str | Path) -> str | Path:
+    """Return the path relative to the working directory, if it is inside; URLs stay."""
+    if is_url(path):
+        return path
     path = Path(path)
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 

@@ -1,8 +1,11 @@
 """fit, validate, test and predict: Lightning's Trainer, configured by flags and YAML files."""
 
 import shutil
+import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from inspect import signature
 from itertools import chain
 from pathlib import Path
@@ -21,6 +24,7 @@ from lightning.pytorch.plugins import CheckpointIO
 
 import lightning_gen.datamodules
 import lightning_gen.models  # noqa: F401 -- --model finds imported classes by their names
+from lightning_gen import registry
 from lightning_gen.callbacks import (
     DensityPlot,
     GANMonitor,
@@ -34,10 +38,12 @@ from lightning_gen.callbacks import (
 from lightning_gen.checkpoints import AtomicCheckpointIO
 from lightning_gen.cli import runs
 from lightning_gen.cli.memory import prepare_cpu_training
-from lightning_gen.cli.messages import parse, silence_warnings
-from lightning_gen.cli.names import given
+from lightning_gen.cli.messages import find_class, parse, silence_warnings
+from lightning_gen.cli.names import KINDS, flat, given, positional
+from lightning_gen.cli.overview import Overview
 from lightning_gen.cli.private import Parser
 from lightning_gen.cli.summary import duration, relative, saved_by, summary
+from lightning_gen.cli.trained import SaveConfig, defaults_of_checkpoint
 from lightning_gen.errors import UserError
 from lightning_gen.files import atomic_write
 from lightning_gen.protocols import HasTargetChannels
@@ -75,19 +81,24 @@ def run(args: list[str]) -> None:
 
 def _run(command: str, args: list[str]) -> None:
     start = monotonic()
-    parser = _parser(command, given(args))
-    config = parse(parser, args, required=["model", "data"])
+    args = _checkpoint_as_flag(args)
+    trained = defaults_of_checkpoint(given(args), merge=command != "fit")
+    parser = _parser(command, given(args), trained)
+    required = [group for group in KINDS if group not in trained]
+    if command != "fit" and not {"model", "config", "c"} & given(args).keys() | trained.keys():
+        raise UserError(f"no checkpoint: write train.py {command} CHECKPOINT")
+    config = parse(parser, args, required)
     resumed = _find_checkpoint(command, parser, config)
     if config.seed_everything is not False:
         seed = None if config.seed_everything is True else config.seed_everything
         config.seed_everything = seed_everything(seed, workers=True)
     folder = resumed or runs.new_folder(command, config)
     try:
-        _write_to(folder, parser, config, save=not resumed)
+        settings = _write_to(folder, parser, config, save=not resumed)
         init = parser.instantiate(config)
         if command == "fit" and init.evaluate:
             _check_evaluate(init.evaluate, init)
-        trainer = _trainer(init)
+        trainer = _trainer(init, settings)
         if resumed and runs.is_first_process():
             for logger in trainer.loggers:
                 if isinstance(logger, CSVLogger):
@@ -99,10 +110,11 @@ def _run(command: str, args: list[str]) -> None:
     paths = {"ckpt_path": config.ckpt_path, "weights_only": True}  # never runs code of a file
     if command == "fit":
         for logger in trainer.loggers:
-            logger.log_hyperparams(runs.description(config))
+            logger.log_hyperparams(runs.description(settings, CALLBACKS, init.model))
         if isinstance(trainer.accelerator, CPUAccelerator):
             prepare_cpu_training()
-        trainer.fit(init.model, datamodule=init.data, **paths)
+        with _exit_code_of_interrupts():
+            trainer.fit(init.model, datamodule=init.data, **paths)
         if trainer.is_global_zero:
             _after_fit(trainer, folder, init, monotonic() - start)
     elif command == "predict":
@@ -112,10 +124,49 @@ def _run(command: str, args: list[str]) -> None:
         measure(init.model, datamodule=init.data, verbose=config.verbose, **paths)
 
 
-def _parser(command: str, found: Mapping[str, Any]) -> LightningArgumentParser:
+@contextmanager
+def _exit_code_of_interrupts() -> Iterator[None]:
+    """Exit with 130 after Ctrl-C, where Lightning exits with 1."""
+    try:
+        yield
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            raise SystemExit(128 + signal.SIGINT) from stop
+        raise
+
+
+def _checkpoint_as_flag(args: list[str]) -> list[str]:
+    """Replace `test CHECKPOINT` by `test --ckpt_path CHECKPOINT`.
+
+    Raises:
+        UserError: there are several such arguments, or one is the name of a recipe.
+    """
+    extra = positional(args)
+    for name in extra:
+        if name in registry.entries("recipes") or name.endswith((".yaml", ".yml")):
+            raise UserError(f"{name} is not a checkpoint: write --config {name}")
+    if len(extra) > 1:
+        raise UserError(f"more than one checkpoint: {', '.join(extra)}; each flag has one value")
+    if not extra:
+        return args
+    index = args.index(extra[0])
+    return [*args[:index], "--ckpt_path", *args[index:]]
+
+
+def _parser(
+    command: str, found: Mapping[str, Any], trained: Mapping[str, Any]
+) -> LightningArgumentParser:
+    """Return the parser of a command.
+
+    Args:
+        command: fit, validate, test or predict.
+        found: value of each flag, see `given`.
+        trained: default model, data and further groups, see `defaults_of_checkpoint`.
+    """
+    what = "[--config RECIPE] --model MODEL --data DATA" if command == "fit" else "CHECKPOINT"
     parser = Parser(
         prog=f"train.py {command}",
-        usage=f"train.py {command} [--config RECIPE] --model MODEL --data DATA [FLAGS]",
+        usage=f"train.py {command} {what} [FLAGS]",
         description="Flags override those of a configuration file before them.",
         dump_header=[f"lightning.pytorch=={lightning_version}"],
         exit_on_error=False,
@@ -131,6 +182,7 @@ def _parser(command: str, found: Mapping[str, Any]) -> LightningArgumentParser:
             as_group=False,
             fail_untyped=False,
             required=True,
+            **({"default": trained[group]} if group in trained else {}),
             metavar="CLASS",
             help=f"class of `train.py list`, or a custom one, such as my_file.MyClass; "
             f"--{group}.help CLASS lists its arguments, each of which is a flag --{group}.NAME",
@@ -144,7 +196,7 @@ def _parser(command: str, found: Mapping[str, Any]) -> LightningArgumentParser:
     parser.add_argument(
         "--seed_everything",
         "--seed",
-        type=bool | int,
+        type=bool | int | None,
         default=0,
         help="seed of weights and noise; on a CPU, runs with the same seed are bit-equal",
     )
@@ -173,6 +225,7 @@ def _parser(command: str, found: Mapping[str, Any]) -> LightningArgumentParser:
         fail_untyped=False,
         sub_configs=True,
     )
+    parser.set_defaults({"trainer.enable_autolog_hparams": False})  # see runs.description
     trainer = (parser.groups or {})["trainer"]
     for name in BATCHES:  # typing may cache Lightning's type as float | int: 1 would be 1.0, all
         trainer.add_argument(
@@ -181,10 +234,25 @@ def _parser(command: str, found: Mapping[str, Any]) -> LightningArgumentParser:
             default=signature(Trainer).parameters[name].default,
             help="number of batches (int), or fraction of all batches (float)",
         )
-    for name, link in (("image_shape", _image_shape), ("target_channels", _target_channels)):
-        if f"model.{name}" not in found:
+    for group in trained.keys() - KINDS:
+        parser.set_defaults(flat(group, trained[group]))
+    given_or_saved = {*found, *flat("model", trained.get("model"))}
+    for name, link in _links(find_class(found.get("model"), "model")).items():
+        if f"model.{name}" not in given_or_saved:
             parser.link_arguments("data", f"model.init_args.{name}", link, apply_on="instantiate")
     return parser
+
+
+def _links(model: type | None) -> dict[str, Callable[[LightningDataModule], Any]]:
+    """Return what the data know of the arguments of a model."""
+    links: dict[str, Callable[[LightningDataModule], Any]] = {
+        "image_shape": _image_shape,
+        "target_channels": _target_channels,
+    }
+    classes = signature(model).parameters.get("num_classes") if model else None
+    if model and classes and classes.default:  # 0 for models that may be conditional
+        links["num_classes"] = partial(_num_classes, model=model.__name__, default=classes.default)
+    return links
 
 
 def _image_shape(data: LightningDataModule) -> ImageShape:
@@ -195,6 +263,17 @@ def _image_shape(data: LightningDataModule) -> ImageShape:
             f"{type(data).__name__} has no attribute image_shape: "
             "add --model.image_shape '[channels, height, width]'"
         ) from error
+
+
+def _num_classes(data: LightningDataModule, model: str, default: int) -> int:
+    """Return the number of classes of the data, or else the default of the model."""
+    classes = getattr(data, "num_classes", default)
+    if classes == 1:
+        raise UserError(
+            f"{model} learns classes, but the data have a single one: put the images of each class "
+            "in a folder of its own, or use a model without classes"
+        )
+    return classes
 
 
 def _target_channels(data: LightningDataModule) -> int | None:
@@ -211,32 +290,42 @@ def _find_checkpoint(
     """
     if config.ckpt_path == "last":
         settings = parser.dump(config, skip_unset=False)
-        config.ckpt_path = runs.last_checkpoint(config, settings, required=command != "fit")
-        if config.ckpt_path and command == "fit":
-            return Path(config.ckpt_path).parents[1]
-    elif config.ckpt_path:
-        runs.check_checkpoint(config.ckpt_path)
+        required = command != "fit"
+        config.ckpt_path, folder = runs.last_checkpoint(config, settings, required)
+        return None if required else folder
+    if config.ckpt_path:
+        runs.read_checkpoint_of_run(config.ckpt_path)
     elif command != "fit" and runs.is_first_process():
         print(f"No --ckpt_path: {command} uses the initial weights of the model.")
     return None
 
 
-def _write_to(folder: Path, parser: LightningArgumentParser, config: Namespace, save: bool) -> None:
-    """Save the configuration, and direct all output to the folder of the run."""
+def _write_to(folder: Path, parser: LightningArgumentParser, config: Namespace, save: bool) -> str:
+    """Save the configuration, and direct all output to the folder of the run.
+
+    Returns:
+        The configuration as YAML.
+    """
     flags = config.trainer
     if (flags.max_epochs, flags.max_steps, flags.max_time) == (None, -1, None):
         flags.max_epochs = MAX_EPOCHS
+    settings = parser.dump(config, skip_unset=False)
     if save and runs.is_first_process():
         with atomic_write(folder / "config.yaml") as path:
-            parser.save(config, path, skip_unset=False)
+            path.write_text(settings, encoding="utf-8")
     flags.default_root_dir = str(folder)
     config.checkpoint.dirpath = config.checkpoint.dirpath or str(folder / "checkpoints")
-    if flags.logger in (None, True):
+    if flags.logger in (None, True) and not flags.barebones:
         flags.logger = runs.logger(config.logger, folder)
+    return settings
 
 
-def _trainer(init: Namespace) -> Trainer:
+def _trainer(init: Namespace, settings: str) -> Trainer:
     """Build the trainer, with defaults for the strategy, the progress bar and the checkpoints.
+
+    Args:
+        init: the configuration, instantiated.
+        settings: the same as YAML, for the checkpoints.
 
     Raises:
         UserError: a flag only applies to automatic optimization.
@@ -248,13 +337,17 @@ def _trainer(init: Namespace) -> Trainer:
             flags["strategy"] = STRATEGY
             if runs.is_first_process():
                 print(f"Several processes: using --trainer.strategy {STRATEGY}.")
+    bare = flags["barebones"]  # Lightning's mode to measure speed: nothing is logged or saved
+    saves = flags["enable_checkpointing"] is not False and not bare
     callbacks = _as_list(flags["callbacks"])
-    if flags["enable_progress_bar"] is not False and not _any(callbacks, ProgressBar):
+    if flags["enable_progress_bar"] is not False and not bare and not _any(callbacks, ProgressBar):
         callbacks += [Progress()]
     plugins = _as_list(flags["plugins"])
     if not _any(plugins, CheckpointIO):
         plugins += [AtomicCheckpointIO()]
-    callbacks += [init[group] for group in CALLBACKS]
+    groups = {group for group in CALLBACKS if saves or group != "checkpoint"}
+    callbacks += [init[group] for group in CALLBACKS if group in ({"ema"} if bare else groups)]
+    callbacks += [SaveConfig(settings), Overview()]
     return Trainer(**flags | {"callbacks": callbacks, "plugins": plugins})
 
 
@@ -297,9 +390,9 @@ def _after_fit(trainer: Trainer, folder: Path, init: Namespace, seconds: float) 
     if n := init.evaluate:
         from lightning_gen.cli.evaluate import report
 
-        target = relative(folder / "evaluation.json")
+        target = Path(relative(folder / "evaluation.json"))
         print(f"\nComparing {n:,} samples with real images (--evaluate 0 skips this) ...")
-        report(str(checkpoint), init.model, init.data, target, n)
+        report(str(checkpoint or folder), init.model, init.data, target, n)
 
 
 def _predict(trainer: Trainer, folder: Path, init: Namespace, paths: dict[str, Any]) -> None:

@@ -1,9 +1,12 @@
 """translate: images of any size, by a checkpoint or by published weights."""
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -16,6 +19,7 @@ from lightning_gen.errors import DataError, UserError, first_few, require_at_lea
 from lightning_gen.images.reading import files_below, files_by_name, read_image
 from lightning_gen.images.tiling import SMALLEST
 from lightning_gen.images.writing import output_name, write_image
+from lightning_gen.inference.paired_metrics import paired_image_metrics
 from lightning_gen.inference.translator import Translator, load_translator
 from lightning_gen.types import Direction
 
@@ -48,7 +52,8 @@ def translate(
         tile: largest side of an image that the network translates at once; larger images are split
             into overlapping tiles of this size, to bound the memory.
         html: if True, also write OUT/index.html, which shows inputs next to outputs.
-        target: folder of target images with the same names, shown in a third column.
+        target: folder of target images with the same names: PSNR, SSIM and L1 distance of each
+            translation are printed, and shown on the page with the targets.
         seed: seed of the dropout, the same for each image.
         dropout_at_test: if True, draw translations with dropout; by default as in training, and
             False for published weights.
@@ -62,8 +67,6 @@ def translate(
     """
     require_at_least(SMALLEST, tile=tile)
     require_at_least(0, seed=seed)
-    if target and not html:
-        raise UserError("--target is only shown on the page: add --html true")
     files = _files(Path(images), Path(out), html, force)
     targets = _targets(list(files), Path(images), Path(target)) if target else {}
     translator = load_translator(checkpoint, direction, custom_class(model), dropout_at_test)
@@ -74,15 +77,24 @@ def translate(
         failed = _translate(translator, files, tile, seed)
         problems = [*failed.values()]
         done = {source: path for source, path in files.items() if source not in failed}
+        metrics = _metrics(done, targets, problems)
         if html:
+            name = partial(_name, out=output)
             rows = {
-                path.relative_to(out).as_posix(): [source, path, *targets.get(source, [])]
+                name(path): [source, path, *targets.get(source, [])]
                 for source, path in done.items()
             }
+            notes = {name(done[source]): _line(values) for source, values in metrics.items()}
+            if metrics:
+                notes[""] = f"Mean of {len(metrics)}: {_line(_mean(metrics))}"
+            title = f"Translated by {Path(checkpoint).name}"
             output /= "index.html"
-            problems += write_gallery(output, f"Translated by {Path(checkpoint).name}", rows)
+            problems += write_gallery(output, title, rows, notes)
+    if metrics:
+        print(_table({_name(done[source], out): values for source, values in metrics.items()}))
     print(f"{len(done)} image{'' if len(done) == 1 else 's'}: {output}")
     if problems:
+        problems = list(dict.fromkeys(problems))
         summary = f"{len(problems)} of {len(files) + len(targets)} skipped:"
         raise DataError("\n".join([summary, *first_few(problems)]))
 
@@ -117,6 +129,45 @@ def _translate(
         except DataError as error:
             failed[source] = str(error)
     return failed
+
+
+def _metrics(
+    done: dict[Path, Path], targets: dict[Path, list[Path]], problems: list[str]
+) -> dict[Path, dict[str, float]]:
+    """Return the metrics of each translation with a target, and add to the list of problems."""
+    metrics = {}
+    for source, path in done.items():
+        for target in targets.get(source, []):
+            try:
+                output = read_image(path)
+                metrics[source] = paired_image_metrics(output, read_image(target, len(output)))
+            except DataError as error:
+                problems.append(str(error) if str(target) in str(error) else f"{target}: {error}")
+    return metrics
+
+
+def _mean(metrics: Mapping[Any, dict[str, float]]) -> dict[str, float]:
+    rows = list(metrics.values())
+    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+
+
+def _line(values: dict[str, float]) -> str:
+    return "PSNR {PSNR:.2f} dB, SSIM {SSIM:.3f}, L1 {L1:.4f}".format(**values)
+
+
+def _table(metrics: dict[str, dict[str, float]]) -> str:
+    """Return the metrics of each image and their mean, as lines."""
+    metrics = {os.fsencode(name).decode(errors="replace"): row for name, row in metrics.items()}
+    width = max(map(len, [*metrics, "mean"])) + 2
+    rows = [f"  {'':{width}}{'PSNR (dB)':>10}{'SSIM':>8}{'L1':>9}"]
+    for name, values in [*metrics.items(), ("mean", _mean(metrics))]:
+        psnr, ssim, l1 = values.values()
+        rows.append(f"  {name:{width}}{psnr:10.2f}{ssim:8.3f}{l1:9.4f}")
+    return "\n".join(rows)
+
+
+def _name(path: Path, out: str | Path) -> str:
+    return path.relative_to(out).as_posix()
 
 
 def _files(images: Path, out: Path, html: bool, force: bool) -> dict[Path, Path]:

@@ -9,11 +9,12 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from lightning_gen.checkpoints import load_model
+from lightning_gen.checkpoints import build_model, is_checkpoint
 from lightning_gen.errors import CheckpointError, UserError
 from lightning_gen.files import read_data
 from lightning_gen.images.tiling import translate_tiled
-from lightning_gen.networks import PatchDiscriminator, load_reference_weights
+from lightning_gen.networks import PatchDiscriminator
+from lightning_gen.networks.reference import build_reference_network
 from lightning_gen.protocols import HasDirections, HasDropoutAtTest, HasInputSize, Translates
 from lightning_gen.sampling import keep_dropout, sampling_mode
 from lightning_gen.types import Direction, Images, to_images, to_pixels
@@ -82,8 +83,9 @@ def load_translator(
         CheckpointError: the file cannot be read, or its model does not translate.
         UserError: the model does not translate in this direction, or has no dropout.
     """
-    if not _is_lightning_checkpoint(read_data(Path(checkpoint))):
-        network = load_reference_weights(checkpoint)
+    data = read_data(checkpoint)
+    if not is_checkpoint(data):
+        network = build_reference_network(data, checkpoint)
         if isinstance(network, PatchDiscriminator):
             raise CheckpointError(
                 f"{checkpoint} contains a discriminator, which does not translate"
@@ -95,7 +97,7 @@ def load_translator(
         ):
             raise UserError(f"--dropout_at_test true: the network in {checkpoint} has no dropout")
         return Translator(network, network, network, bool(dropout_at_test))
-    model = load_model(checkpoint, cls)
+    model = build_model(data, checkpoint, cls)
     if not isinstance(model, Translates):
         name = type(model).__name__
         raise CheckpointError(f"{checkpoint} contains {name}, which does not translate")
@@ -117,7 +119,3 @@ def load_translator(
         sizes if isinstance(sizes, HasInputSize) else None,
         isinstance(model, HasDropoutAtTest) and model.dropout_at_test is True,
     )
-
-
-def _is_lightning_checkpoint(data: object) -> bool:
-    return isinstance(data, dict) and "state_dict" in data

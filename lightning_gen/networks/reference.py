@@ -32,8 +32,17 @@ def load_reference_weights(path: str | Path) -> ReferenceNetwork:
     Raises:
         CheckpointError: If the file cannot be read, or is not the state dict of such a network.
     """
+    return build_reference_network(read_data(path), path)
+
+
+def build_reference_network(data: object, path: str | Path) -> ReferenceNetwork:
+    """Build the network of a weight file that is in memory; see `load_reference_weights`.
+
+    Raises:
+        CheckpointError: If the data are not the state dict of such a network.
+    """
     path = Path(path)
-    state = _modernize(_state_dict(read_data(path), path))
+    state = _modernize(_state_dict(data, path))
     kind, arguments = _infer(state, path)
     with torch.device("meta"):
         network = kind(**arguments)

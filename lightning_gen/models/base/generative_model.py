@@ -29,6 +29,7 @@ from lightning_gen.models.base.trainer_checks import (
     check_classes,
     check_flags,
     check_namespace,
+    check_optimizers,
     check_strategy,
     is_limited_by_time,
 )
@@ -145,6 +146,7 @@ class GenerativeModel(LightningModule, ABC):
         """Check the strategy and the data, and take the seed of the run unless it is resumed."""
         if not self.automatic_optimization:
             check_strategy(self.trainer.strategy)
+            check_optimizers(self)
         self.train()  # loaded models are in eval mode
         check_classes(self)
         if self.trainer.ckpt_path is None:

@@ -59,6 +59,21 @@ def check_flags(model: "GenerativeModel") -> None:
             )
 
 
+def check_optimizers(model: "GenerativeModel") -> None:
+    """Reject a single optimizer for several networks, as LightningCLI's --optimizer makes it.
+
+    Raises:
+        UserError: naming the arguments of the model that choose its optimizers.
+    """
+    players, optimizers = list(model.players), model.trainer.optimizers
+    if len(optimizers) != len(players):
+        raise UserError(
+            f"{type(model).__name__} trains {' and '.join(players)} in turn, each with its own "
+            f"optimizer, but there is {len(optimizers)} in all: instead of --optimizer and "
+            "--lr_scheduler of LightningCLI, use --model.optimizer, --model.lr and --model.schedule"
+        )
+
+
 def check_classes(model: "GenerativeModel") -> None:
     """Warn if the data have fewer classes than a conditional model."""
     classes = getattr(getattr(model.trainer, "datamodule", None), "num_classes", None)
