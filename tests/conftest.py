@@ -79,7 +79,7 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
 
 @pytest.fixture
 def fit(tmp_path: Path) -> Callable[..., Trainer]:
-    """Train on random images; write files only if an argument of the Trainer says so."""
+    """Train on random images; write files only if the arguments of the Trainer enable it."""
 
     def fit(model: LightningModule, data: Any = None, **flags: Any) -> Trainer:
         defaults = {

@@ -70,7 +70,7 @@ def test_training_lowers_the_loss_and_is_repeatable(fit: Fit, name: str) -> None
     for val in (None, loader()):  # validation does not affect training
         seed_everything(0)
         model = MODELS[name]()
-        trainer = fit(model, max_epochs=30, val=val, check_val_every_n_epoch=10)
+        trainer = fit(model, max_epochs=12, val=val, check_val_every_n_epoch=4)
         weights = {k: v for k, v in state(model).items() if not k.startswith("mixture.")}
         runs.append((weights, trainer.callback_metrics["train/loss"]))
     assert same(runs[0][0], runs[1][0])

@@ -48,7 +48,7 @@ def test_clipping_bounds_the_gradients_of_both_players(fit: Fit, precision: Any)
 def whole_and_split(
     fit: Fit, make: Callable[..., Any], data: Any, micro_batch_size: int
 ) -> tuple[Any, Any]:
-    """Train twice: with whole batches, and with micro-batches; the steps are counted alike."""
+    """Train with whole batches and with micro-batches, and check the number of steps."""
     models = []
     for size in (0, micro_batch_size):
         seed_everything(0)
@@ -162,7 +162,7 @@ def test_true_precisions_train_and_sample(fit: Fit, precision: Any) -> None:
 
 def test_a_nan_loss_stops_within_the_step(fit: Fit, tmp_path: Any) -> None:
     x = images()
-    x[20] = float("nan")  # in the third batch; the first is checked on its own
+    x[20] = float("nan")  # in the third batch; the first one has other checks
     saver = ModelCheckpoint(tmp_path, every_n_train_steps=1, save_top_k=-1)
     model = small_gan()
     with pytest.raises(NonFiniteLossError) as error:

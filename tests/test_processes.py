@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -13,33 +13,43 @@ from torch import nn
 
 from lightning_gen.errors import UserError
 from lightning_gen.models.base.trainer_checks import check_strategy
+from tests import in_processes
 from tests.command_line import ROOT
 from tests.test_docs import IN_PROCESSES
 
-
-def train(out: Path, processes: int, *args: str, timeout: int = 200) -> Any:
-    script = str(Path(__file__).with_name("in_processes.py"))
-    return subprocess.run(
-        [sys.executable, script, str(processes), str(out), *args],
-        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
+Results = dict[str, Any]
 
 
-def results(out: Path, processes: int) -> list[dict[str, Any]]:
-    return [torch.load(out / f"{processes}-{rank}.pt") for rank in range(processes)]
+class Runs(NamedTuple):
+    """Results of one process, and of two processes that share its batches.
+
+    Attributes:
+        process: the process that started the two, which end with a NaN loss.
+    """
+
+    one: Results
+    two: tuple[Results, Results]
+    process: subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> list[list[dict[str, Any]]]:
-    """Results of one process, and of two processes that share its batches."""
-    out = tmp_path_factory.mktemp("both")
-    for processes in (1, 2):
-        run = train(out, processes)
-        assert run.returncode == 0, run.stderr
-    return [results(out, 1), results(out, 2)]
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    out = tmp_path_factory.mktemp("runs")
+    one = {
+        "GAN": in_processes.train_gan(1, out),
+        "spectral_norm": in_processes.train_gan(1, out, spectral_norm=True),
+    }
+    process = subprocess.run(
+        [sys.executable, in_processes.__file__, str(out)],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    files = [out / f"{rank}.pt" for rank in range(2)]
+    assert all(file.exists() for file in files), process.stderr
+    a, b = map(torch.load, files)
+    return Runs(one, (a, b), process)
 
 
 @pytest.mark.parametrize(
@@ -51,43 +61,42 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> list[list[dict[str, Any]]]
         ("spectral_norm", "micro_batches_spectral_norm"),
     ],
 )
-def test_two_processes_with_half_batches_equal_one(both: Any, whole: str, distributed: str) -> None:
+def test_two_processes_with_half_batches_equal_one(
+    runs: Runs, whole: str, distributed: str
+) -> None:
     """Half batches of 4 images, whole or in micro-batches of 3 and 1."""
-    (one,), two = both
-    assert one[whole]["steps"] == two[0][distributed]["steps"] == 12
-    for name, weights in one[whole]["weights"].items():
-        assert torch.allclose(weights, two[0][distributed]["weights"][name], rtol=0, atol=1e-6), (
-            name
-        )
+    one, two = runs.one[whole], runs.two[0][distributed]
+    assert one["steps"] == two["steps"] == 12
+    for name, weights in one["weights"].items():
+        assert torch.allclose(weights, two["weights"][name], rtol=0, atol=1e-6), name
 
 
-def test_weights_and_their_average_are_equal_in_all_processes(both: Any) -> None:
-    _, (a, b) = both
+def test_weights_and_their_average_are_equal_in_all_processes(runs: Runs) -> None:
+    a, b = runs.two
     assert any(name.startswith("average.") for name in a["GAN"]["weights"])
     for name, weights in a["GAN"]["weights"].items():
         assert torch.equal(weights, b["GAN"]["weights"][name]), name
 
 
-def test_validation_is_averaged_over_processes(both: Any) -> None:
-    (one,), (a, b) = ([process["GAN"] for process in run] for run in both)
-    assert a["val"] == b["val"]
-    assert a["val"] == pytest.approx(one["val"].item(), abs=1e-5)
+def test_validation_is_averaged_over_processes(runs: Runs) -> None:
+    one, a, b = (run["GAN"]["val"] for run in (runs.one, *runs.two))
+    assert a == b
+    assert a == pytest.approx(one.item(), abs=1e-5)
 
 
-def test_noise_differs_between_processes(both: Any) -> None:
-    _, (a, b) = both
+def test_noise_differs_between_processes(runs: Runs) -> None:
+    a, b = runs.two
     assert not torch.equal(a["noise"], b["noise"])
 
 
-def test_a_nan_loss_stops_all_processes(tmp_path: Path) -> None:
-    run = train(tmp_path, 2, "nan", timeout=100)
-    assert run.returncode != 0
-    assert "NonFiniteLossError" in run.stderr
-    assert "in epoch 0, batch 2" in run.stderr
+def test_a_nan_loss_stops_all_processes(runs: Runs) -> None:
+    assert runs.process.returncode != 0
+    assert "NonFiniteLossError" in runs.process.stderr
+    assert "in epoch 0, batch 2" in runs.process.stderr
 
 
-def test_translation_models_are_equal_but_each_process_has_its_own_pools(both: Any) -> None:
-    _, (a, b) = both
+def test_translation_models_are_equal_but_each_process_has_its_own_pools(runs: Runs) -> None:
+    a, b = runs.two
     for name in ("CycleGAN", "Pix2Pix"):
         parameters = [key for key in a[name] if "running" not in key]
         assert all(torch.equal(a[name][key], b[name][key]) for key in parameters)
@@ -118,9 +127,9 @@ def test_unsupported_strategies_are_rejected_with_an_alternative() -> None:
     with pytest.raises(UserError, match="ddp_find_unused_parameters_true"):
         check_strategy(FSDPStrategy())
     plain = DDPStrategy()
-    plain._model = nn.Linear(1, 1)
-    plain._model.find_unused_parameters = False
+    plain.model = nn.Linear(1, 1)
+    plain.model.find_unused_parameters = False
     with pytest.raises(UserError, match="ddp_find_unused_parameters_true"):
         check_strategy(plain)
-    plain._model.find_unused_parameters = True
+    plain.model.find_unused_parameters = True
     check_strategy(plain)

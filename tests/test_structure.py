@@ -78,7 +78,7 @@ def imported(name: str) -> set[str]:
 
 
 def top(name: str) -> str:
-    """Return the folder of a module; modules at the root have their own."""
+    """Return the folder of a module; modules at the root return their name."""
     return "models.base" if name.startswith("models.base") else name.partition(".")[0]
 
 

@@ -1,4 +1,4 @@
-"""How tests check the shapes and types that the package declares: ints pass for floats."""
+"""Type checker of the tests for shapes and types of calls; accepts ints as floats."""
 
 from beartype import BeartypeConf, beartype
 
