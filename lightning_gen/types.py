@@ -58,7 +58,7 @@ _SCALES = {  # 2 / white, rounded down in float32, so that white does not exceed
 }
 
 
-def to_images(pixels: Tensor) -> Images:
+def to_images(pixels: Tensor) -> Tensor:
     """Convert pixels to images in [-1, 1], in one pass over memory.
 
     White is 255 in uint8 and 65,535 in uint16. Floats are returned unchanged.

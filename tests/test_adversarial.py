@@ -237,11 +237,11 @@ def test_common_batch_formats_are_accepted(fit: Fit, form: Callable[[Tensor], An
 
 
 BATCHES: dict[str, tuple[Any, type[Exception], str]] = {
-    "bytes": ((images() * 127 + 128).byte(), DataError, r"uint8.*x / 127.5 - 1"),
+    "integers": ((images() * 127 + 128).long(), DataError, "uint8 or uint16, but are torch.int64"),
     "0 to 255": (images() * 127 + 128, DataError, r"\[-1, 1\].*x / 127.5 - 1"),
     "standardized": (images() * 3, DataError, r"must be in \[-1, 1\]"),
-    "NaN": (images() * float("nan"), DataError, "nan"),
-    "size": (images(shape=(1, 30, 30)), DataError, r"\(1, 30, 30\).*\(1, 16, 16\)"),
+    "NaN": (images() * float("nan"), DataError, "NaN"),
+    "size": (images(shape=(1, 30, 30)), DataError, r"\(b, 1, 16, 16\).*\(32, 1, 30, 30\)"),
     "channels": (images(shape=(3, 16, 16)), DataError, r"image_shape=\(3, 16, 16\)"),
     "keys": ({"pixels": images()}, TypeError, "mapping with the keys 'pixels'"),
 }

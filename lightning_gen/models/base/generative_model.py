@@ -34,7 +34,7 @@ from lightning_gen.models.base.trainer_checks import (
     is_limited_by_time,
 )
 from lightning_gen.sampling import derive_seed, seed_generators
-from lightning_gen.types import Batch, Images, ImageShape, Labels, Scalar, to_images, to_labels
+from lightning_gen.types import Batch, ImageShape, Labels, Scalar, to_images, to_labels
 
 
 class GenerativeModel(LightningModule, ABC):
@@ -78,7 +78,7 @@ class GenerativeModel(LightningModule, ABC):
         """Return a tensor on the device and in the precision of the model."""
         return x.to(self.device, cast(torch.dtype, self.dtype))
 
-    def prepare(self, x: Tensor, check: bool = False) -> Images:
+    def prepare(self, x: Tensor, check: bool = False) -> Tensor:
         """Return images on the device of the model; pixels in uint8 or uint16 are converted.
 
         Raises:
