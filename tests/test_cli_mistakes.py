@@ -167,7 +167,7 @@ NOT_CHECKPOINTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "text": (lambda path: path.write_text("hello"), "is not a checkpoint"),
     "empty": (lambda path: path.write_bytes(b""), "is not a checkpoint"),
     "other": (lambda path: torch.save([1, 2], path), "not a Lightning checkpoint"),
-    "code": (lambda path: torch.save({"state_dict": print}, path), "contains objects other than data"),
+    "code": (lambda path: torch.save({"state_dict": print}, path), "objects other than data"),
     "missing": (lambda path: None, "checkpoint not found"),
     "later model": (
         lambda path: torch.save(
