@@ -1,38 +1,22 @@
-"""Python-Markdown extension that renders formulas as MathML, which needs no JavaScript."""
+"""MkDocs hook that renders formulas as MathML, which needs no JavaScript."""
 
 import re
 from html import unescape
+from typing import Any
 
 from latex2mathml.converter import convert
-from markdown import Extension, Markdown
-from markdown.postprocessors import Postprocessor
 
 FORMULA = re.compile(  # output of arithmatex, inline or block
     r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', flags=re.DOTALL
 )
 
 
-class Formulas(Extension):
-    """Extension to list after `pymdownx.arithmatex: {generic: true}`, which marks the formulas."""
-
-    def extendMarkdown(self, md: Markdown) -> None:
-        """Register after the postprocessors that restore raw HTML."""
-        md.postprocessors.register(ToMathML(md), "formulas", -1)
-
-
-class ToMathML(Postprocessor):
-    """Replace LaTeX in a page's HTML."""
-
-    def run(self, text: str) -> str:
-        """Return the page with MathML."""
-        return FORMULA.sub(_mathml, text)
+def on_page_content(html: str, **_: Any) -> str:
+    """Return the page with MathML in the place of LaTeX."""
+    return FORMULA.sub(_mathml, html)
 
 
 def _mathml(formula: re.Match[str]) -> str:
     tag, latex = formula.groups()
-    return convert(unescape(latex).strip(), display="block" if tag == "div" else "inline")
-
-
-def makeExtension() -> Formulas:  # noqa: N802
-    """Return the extension; the entry point of Python-Markdown."""
-    return Formulas()
+    display = "block" if tag == "div" else "inline"
+    return f'<{tag} class="formula">{convert(unescape(latex).strip(), display=display)}</{tag}>'

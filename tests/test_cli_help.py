@@ -59,9 +59,8 @@ def test_the_help_of_a_command_begins_with_model_and_data(command: str, capsys: 
         main([command, "--help"])
     assert stop.value.code == 0
     usage, *lines = capsys.readouterr().out.splitlines()
-    assert usage == (
-        f"usage: train.py {command} [--config RECIPE] --model MODEL --data DATA [FLAGS]"
-    )
+    what = {"fit": "[--config RECIPE] --model MODEL --data DATA", "test": "CHECKPOINT"}[command]
+    assert usage == f"usage: train.py {command} {what} [FLAGS]"
     shown = [line.split()[0] for line in lines if line.startswith("  --")]
     flags = ["--model", "--data", "--ckpt_path", "--grid.n", "--trainer.limit_val_batches"]
     assert [flag for flag in shown if flag in flags] == flags

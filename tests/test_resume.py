@@ -86,8 +86,9 @@ def stopping(batch: int, name: str) -> list[str]:
 
 def stopped(run: list[str], batch: int, name: str = "error") -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background jobs
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as stop:
         main([*run, *stopping(batch, name)])
+    assert stop.value.code == (143 if name == "SIGTERM" else 130)
     if name == "error":
         signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning leaves it ignored
 
@@ -166,9 +167,14 @@ def test_last_skips_runs_with_other_arguments(capsys: Any) -> None:
     assert main([*run, "--model.k", "2", "--ckpt_path", "last"]) == 0
     assert f"Resuming from {older}" in capsys.readouterr().out
     assert len(list(Path("runs/gan-mnist").iterdir())) == 2
-    for other in (["--model.k", "3"], ["--model.k", "2", "--seed", "7"]):
+    for other, difference in (
+        (["--model.k", "3"], "has --model.k 1 instead of 3."),
+        (["--model.k", "2", "--seed", "7"], "has --model.k 3 instead of 2, --seed_everything 0"),
+    ):
         assert main([*run, *other, "--ckpt_path", "last"]) == 0
-        assert "Starting a new run" in capsys.readouterr().out
+        out = capsys.readouterr().out
+        assert difference in out
+        assert "Starting a new run" in out
 
 
 def test_last_starts_a_run_if_there_is_none(capsys: Any) -> None:
@@ -213,7 +219,7 @@ def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path, monkeypatch: Any) ->
 def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, capsys: Any) -> None:
     torch.save({"state_dict": {}, "hyper_parameters": os.system}, tmp_path / "evil.ckpt")
     assert main([*RUN, "--ckpt_path", "evil.ckpt"]) == 2
-    assert "evil.ckpt holds more than data" in capsys.readouterr().err
+    assert "evil.ckpt contains objects other than data" in capsys.readouterr().err
 
 
 @pytest.mark.slow

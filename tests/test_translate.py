@@ -228,3 +228,54 @@ def test_images_above_the_limit_of_pil_are_read(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     assert main(["translate", "G.pth", "in.png"]) == 0
     assert Image.MAX_IMAGE_PIXELS == 100
+
+
+def test_targets_give_metrics_of_each_image_and_their_mean(capsys: Any) -> None:
+    generator()
+    for name in ("a.png", "sub/b.png"):
+        save(f"in/{name}", 3, 16, 20)
+    assert main(["translate", "G.pth", "in", "--out", "first"]) == 0
+    outputs = {name: read_image(f"first/{name}") for name in ("a.png", "sub/b.png")}
+    off = outputs["a.png"].astype(int)
+    off = np.where(off >= 128, off - 51, off + 51).astype(np.uint8)  # 0.2 of the intensities
+    write_image(off, Path("wanted/a.png"))
+    write_image(outputs["sub/b.png"], Path("wanted/sub/b.tif"))
+    capsys.readouterr()
+    flags = ["--out", "out", "--target", "wanted"]
+    assert main(["translate", "G.pth", "in", *flags]) == 0
+    rows = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines()}
+    assert rows["a.png"][0] == "13.98"  # -20 log10(0.2) dB
+    assert rows["a.png"][2] == "0.4000"
+    assert rows["sub/b.png"] == ["inf", "1.000", "0.0000"]
+    assert rows["mean"][2] == "0.2000"
+    assert not Path("out/index.html").exists()
+    assert main(["translate", "G.pth", "in", *flags, "--html", "true", "--force", "true"]) == 0
+    shown = Page(Path("out/index.html")).shown
+    assert any(text.startswith("PSNR 13.98 dB, SSIM 0.") and "L1 0.4000" in text for text in shown)
+    assert any(text.startswith("Mean of 2: PSNR inf dB") for text in shown)
+
+
+def test_a_target_of_another_size_is_listed_and_the_others_are_measured(capsys: Any) -> None:
+    generator()
+    for name in ("a.png", "b.png"):
+        save(f"in/{name}", 3, 16, 20)
+    save("wanted/a.png", 3, 20, 16)
+    save("wanted/b.png", 1, 16, 20)  # becomes RGB
+    assert main(["translate", "G.pth", "in", "--target", "wanted"]) == 2
+    output = capsys.readouterr()
+    assert (
+        "wanted/a.png: the translation has 20 x 16 pixels, 3 channels, but its target 16 x 20"
+        in (output.err)
+    )
+    assert "  b.png" in output.out
+    assert "  a.png" not in output.out
+
+
+def test_small_and_deep_targets_have_metrics_too(capsys: Any) -> None:
+    generator()
+    save("in/a.png", 3, 4, 40, np.uint16)
+    save("wanted/a.png", 3, 4, 40)
+    assert main(["translate", "G.pth", "in", "--target", "wanted"]) == 0
+    psnr, ssim, l1 = capsys.readouterr().out.split("a.png")[1].split()[:3]
+    assert ssim == "nan"
+    assert float(psnr) > 0 < float(l1) < 2

@@ -73,7 +73,8 @@ def offline(in_an_empty_folder: None, tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_an_offline_run_has_metrics_images_and_settings(offline: None, capsys: Any) -> None:
-    assert main([*FIT, "--logger", "wandb", "--model.k", "2"]) == 0
+    args = ["--logger", "wandb", "--model.k", "2", "--seed", "5", "--data.seed", "6"]
+    assert main([*FIT, *args]) == 0
     (folder,) = Path("runs/dcgan-mnist").iterdir()
     (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
     assert path.stem == f"run-dcgan-mnist-{folder.name}"
@@ -90,11 +91,15 @@ def test_an_offline_run_has_metrics_images_and_settings(offline: None, capsys: A
         IMAGES: [3],
     }
     settings = config(path)
-    assert settings["latent_dim"] == 4
-    assert settings["lr"] == 2e-4
-    assert settings["subset"] == "12k"
-    assert settings["seed"] == 0
-    assert "versions/torch" in settings
+    assert settings["model"]["latent_dim"] == 4
+    assert settings["model"]["lr"] == 2e-4
+    assert settings["model"]["image_shape"] == [1, 28, 28]
+    assert settings["data"]["subset"] == "12k"
+    assert (settings["seed"], settings["data"]["seed"]) == (5, 6)
+    assert settings["trainer"]["limit_train_batches"] == 3
+    assert settings["callbacks"]["grid"]["n"] == 64
+    assert "torch" in settings["versions"]
+    assert "lr" not in settings
 
 
 def test_a_resumed_run_has_the_same_id(offline: None, capsys: Any) -> None:

@@ -158,8 +158,10 @@ def format_error(
         required: see `parse`.
         report: message of the parser.
     """
-    classes = {group: cls for group in KINDS if (cls := find_class(found.get(group), group))}
-    known = {key for key in vars(parser.get_defaults().as_flat()) if _group(key) not in KINDS}
+    defaults = parser.get_defaults()
+    chosen = {group: found.get(group, defaults.get(f"{group}.class_path")) for group in KINDS}
+    classes = {group: cls for group in KINDS if (cls := find_class(chosen[group], group))}
+    known = {key for key in vars(defaults.as_flat()) if _group(key) not in KINDS}
     known |= {f"{group}.{name}" for group, cls in classes.items() for name in arguments(cls)}
     groups = {*map(_group, known), *KINDS, *BUILT_IN}
     for key in found:

@@ -85,6 +85,8 @@ def new_command(args: list[str]) -> str | None:
         epochs = given.get("n_epochs", "100")
         if decay.isdigit() and epochs.isdigit():
             given["n_epochs"] = str(int(epochs) + int(decay))
+    if given.get("ndf") == given.get("ngf"):  # one argument for all networks
+        given.pop("ndf", None)
     flags, unknown = [f"--model {model} --data {data}"], []
     for flag, value in given.items():
         new = SWITCHES.get(flag, FLAGS.get(flag, VALUES.get((flag, value))))

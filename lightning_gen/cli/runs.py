@@ -3,6 +3,7 @@
 import csv
 import logging
 import os
+import secrets
 from collections.abc import Collection
 from datetime import datetime
 from importlib.metadata import version
@@ -24,6 +25,7 @@ from lightning_gen.errors import CheckpointError, UserError
 from lightning_gen.files import atomic_write, is_url
 
 FOLDER_VARIABLE = "LIGHTNING_GEN_RUN_FOLDER"  # for further processes that Lightning starts
+SEED_VARIABLE = "PL_GLOBAL_SEED"  # set by Lightning
 LOGGERS: dict[str, tuple[str, dict[str, Any]]] = {
     "csv": ("CSVLogger", {"name": "", "version": "", "flush_logs_every_n_steps": 1}),
     "tensorboard": ("TensorBoardLogger", {"name": "", "version": ""}),
@@ -60,6 +62,12 @@ def new_folder(command: str, config: Namespace) -> Path:
         ) from error
     os.environ[FOLDER_VARIABLE] = str(folder)
     return folder
+
+
+def random_seed() -> int:
+    """Return a random seed, in further processes that of the first one."""
+    seed = None if is_first_process() else os.environ.get(SEED_VARIABLE)
+    return int(seed or secrets.randbelow(2**32))
 
 
 def _parent(config: Namespace) -> Path:

@@ -158,7 +158,8 @@ def _config_beside(path: str) -> dict[str, Any]:
     if is_url(path) or not file.is_file():
         return {}
     config = yaml.safe_load(file.read_text(encoding="utf-8"))
-    return config if isinstance(config, dict) and {"model", "data"} <= config.keys() else {}
+    complete = isinstance(config, dict) and all(_class_path(config.get(group)) for group in KINDS)
+    return config if complete else {}  # that of a LightningCLI may name no classes
 
 
 def _saved(checkpoint: Mapping[str, Any]) -> dict[str, Any]:

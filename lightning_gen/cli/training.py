@@ -90,7 +90,9 @@ def _run(command: str, args: list[str]) -> None:
     config = parse(parser, args, required)
     resumed = _find_checkpoint(command, parser, config)
     if config.seed_everything is not False:
-        seed = None if config.seed_everything is True else config.seed_everything
+        seed = config.seed_everything
+        if seed is None or seed is True:
+            seed = runs.random_seed()
         config.seed_everything = seed_everything(seed, workers=True)
     folder = resumed or runs.new_folder(command, config)
     try:
@@ -198,7 +200,8 @@ def _parser(
         "--seed",
         type=bool | int | None,
         default=0,
-        help="seed of weights and noise; on a CPU, runs with the same seed are bit-equal",
+        help="seed of weights and noise; on a CPU, runs with the same seed are bit-equal; "
+        "true or null for a random one",
     )
     parser.add_argument(
         "--logger",
