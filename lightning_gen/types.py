@@ -47,7 +47,7 @@ OtherLatents = Float[Tensor, "m d"]
 OtherLabels = Int[Tensor, " m"]
 Logits = Float[Tensor, "scores *patches"]  # one raw score per image, or per patch
 Scalar = Float[Tensor, ""]
-Batch = Tensor | Sequence[Tensor] | Mapping[str, Tensor]  # x, (x, y) or {"image": x, "label": y}
+Batch = Tensor | Sequence[Any] | Mapping[str, Any]  # x, (x, y) or {"image": x, "label": y}
 ImageShape = tuple[int, int, int]  # channels, height, width
 Direction = Literal["AtoB", "BtoA"]  # of a translation between domains A and B
 
