@@ -95,7 +95,8 @@ def test_errors_name_folders_below_the_root(tmp_path: Path) -> None:
 
 def test_a_split_that_leaves_no_images_does_not_suggest_smaller_batches(tmp_path: Path) -> None:
     lay_out(tmp_path, "{side}/{name}")
-    with pytest.raises(ArgumentError, match="there are only 0 training images") as error:
+    message = "only 0 training images: val_split=99 holds out 9 of 9 images; decrease val_split"
+    with pytest.raises(ArgumentError, match=message) as error:
         paired(tmp_path, val_split=99)
     assert "; use" not in str(error.value)
 

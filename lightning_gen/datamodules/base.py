@@ -185,7 +185,8 @@ class TensorDataModule(LightningDataModule, ABC):
             val_split: share, or number, of the images for validation.
         """
         train, val = random_split(n, val_split, self.seed)
-        self.held_out = f": val_split={val_split} holds out {len(val)} of {n} images"
+        if len(val):
+            self.held_out = f": val_split={val_split} holds out {len(val)} of {n} images"
         return train, val
 
     def require_a_batch(self) -> None:
@@ -197,11 +198,13 @@ class TensorDataModule(LightningDataModule, ABC):
         n, processes = len(self.train_set), self.trainer.world_size if self.trainer else 1
         if n < self.batch_size * processes:
             each = f" in each of {processes} processes" if processes > 1 else ""
-            images = "image" if n == 1 else "images"
+            fix = "; decrease val_split" if self.held_out else ""
+            if n >= processes:
+                fix = f"; use {n // processes} or less"
             raise ArgumentError(
                 "batch_size",
-                f"is {self.batch_size}{each}, but there are only {n} training {images}"
-                f"{self.held_out}" + (f"; use {n // processes} or less" if n >= processes else ""),
+                f"is {self.batch_size}{each}, but there {'is' if n == 1 else 'are'} only "
+                f"{count(n, 'training image')}{self.held_out}{fix}",
             )
 
     def describe(self) -> str:

@@ -79,10 +79,13 @@ class DigitPairsDataModule(TensorDataModule):
         self.draw = draw_in_color if kind == "color" else draw_in_ink
         self.paired, self.image_shape = paired, (3, *to_size(image_size))
         self.digits = MNISTDataModule("12k", batch_size=1, image_size=32, seed=seed)
+        self.is_drawn = False
         self.save_hyperparameters()
 
     def setup(self, stage: str | None = None) -> None:
-        """Draw the pairs, the same at every call."""
+        """Draw the pairs once."""
+        if self.is_drawn:
+            return
         self.digits.setup(stage)
         self.train_set, self.val_set, self.test_set = (
             self._pairs(digits)
@@ -91,6 +94,7 @@ class DigitPairsDataModule(TensorDataModule):
         if not self.paired:
             half = len(self.train_set) // 2
             self.train_set = DigitPairs(self.train_set.a[:half], self.train_set.b[-half:])
+        self.is_drawn = True
 
     def describe(self) -> str:
         """Return the numbers of pairs after `setup`, their size and channels."""

@@ -32,15 +32,22 @@ class ImageFolderDataModule(TensorDataModule):
     """Your own images, in any format that PIL reads, resized and cropped.
 
     Each folder in `root` is a class, sorted by name, with the images in it and in its subfolders;
-    a `root` that contains images itself is a single class. Images are resized, with antialiasing,
-    to cover `image_size`, and cropped in the center or at random. They are turned upright as
-    their EXIF data say, transparent pixels become white, the first image of an animation is read,
-    and pixels of 16 bits and floats in [0, 1] are scaled to 8 bits.
+    a `root` that contains images itself is a single class. Folders of splits, such as train, val
+    and test, may contain the class folders, or be in them, or contain the images: their names are
+    known in any letter case, also training, validation, eval, dev and the like. Without one for
+    validation, the validation images are `val_split` of the training images; without one for test,
+    the test images are the validation images. `describe` tells what was understood, and a warning
+    names images that are not used.
+
+    Images are resized, with antialiasing, to cover `image_size`, and cropped in the center or at
+    random. They are turned upright as their EXIF data say, transparent pixels become white, and
+    the first image of an animation, or page of a TIFF file, is read. Pixels of 16 bits and floats
+    are scaled to 8 bits. Floats are in [0, 1], where 0 is black, if no float in a sample of the
+    files is negative; otherwise in [-1, 1].
 
     The images are read once and cached as bytes if they fit in `cache_mib`; otherwise they are
     read again in every epoch, which takes time, or workers. Training is bit-identical either way,
-    with any number of workers: crops and flips depend only on the seed and the epoch. There is no
-    test split; the validation images are also the test images.
+    with any number of workers: crops and flips depend only on the seed and the epoch.
 
     Args:
         root: path of the folder.
@@ -50,7 +57,7 @@ class ImageFolderDataModule(TensorDataModule):
         preprocess: "resize_and_center_crop", or "resize_and_random_crop" for another crop in every
             training epoch, along the longer side.
         flip: if True, flip half of the training images horizontally, others in every epoch.
-        val_split: share, or number, of the images for validation.
+        val_split: share, or number, of the training images for validation if it has no folder.
         cache_mib: memory for images in MiB in each process; 0 caches none.
         on_error: "raise", or "skip" unreadable files with a warning.
         seed: seed of the split, of the order of the training images, and of crops and flips.

@@ -23,7 +23,8 @@ class PairedImageDataModule(TranslationDataModule):
     A in the left half and B in the right; or they are in `root/A/train` and `root/B/train`,
     `root/train/A` and `root/train/B`, `root/trainA` and `root/trainB`, or `root/A` and `root/B`,
     in files of the same name, except for the extension. `val` and `test` in place of `train`
-    contain the other splits. Subfolders are included.
+    contain the other splits; names may be in upper or lower case, and synonyms such as
+    validation are known. Subfolders are included.
 
     Args:
         root: path of the folder, or with `name`, of its parent folder.

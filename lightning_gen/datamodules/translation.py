@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, get_args
 
 import numpy as np
 import torch
 
-from lightning_gen.datamodules.base import BatchedImages, TensorDataModule, random_split
+from lightning_gen.datamodules.base import BatchedImages, TensorDataModule
 from lightning_gen.datamodules.crops import Crops
 from lightning_gen.datamodules.descriptions import count, describe_numbers, describe_size, join
 from lightning_gen.datamodules.domain_folders import Paths, find_domains
@@ -53,8 +54,11 @@ class TranslationArguments(TypedDict, total=False):
 class TranslationDataModule(TensorDataModule, ABC):
     """Image files of two domains A and B, in any format that `read_image` reads.
 
-    Batches are {"A": x, "B": y}. Images keep their bit depth, 8 or 16 bits or float, and the
-    number of channels of the first image of their domain, unless an argument sets another.
+    Batches are {"A": x, "B": y}. Images keep the bit depth, 8 or 16 bits or float, and the number
+    of channels of most images in a sample of their domain, unless an argument sets another.
+    Grayscale images among color images become color, and 8 bits among 16 bits become 16; other
+    differences raise. Floats are in [0, 1], where 0 is black, if no float in the sample is
+    negative; otherwise in [-1, 1].
 
     Images are read once, resized, and cached in that depth if they fit in `cache_mib`; otherwise
     they are read again in every epoch, which takes time, or workers. Training is bit-identical
@@ -80,7 +84,7 @@ class TranslationDataModule(TensorDataModule, ABC):
             "scale_width_and_crop" also crops; "none" rounds both sides to multiples of 4.
         flip: if True, flip half of the training images horizontally.
         channels_a: number of channels of A; 1 for grayscale, 3 for RGB, 2 and 4 with alpha; by
-            default that of the first image, without alpha.
+            default that of most images, without alpha.
         channels_b: number of channels of B.
         val_split: share, or number, of the training images for validation if it has no folder.
         cache_mib: memory for images in MiB in each process; 0 caches none.
@@ -209,9 +213,13 @@ class TranslationDataModule(TensorDataModule, ABC):
         """Find the images of each split, and the properties of both domains."""
         parts = find_domains(self.folder, self.paired, self.on_error)
         (paths_a, paths_b), (channels_a, channels_b) = parts["train"], self.channels
+        a = inspect_domain(paths_a, "channels_a", channels_a)
+        is_one = paths_a is paths_b and channels_a == channels_b  # side by side in the same files
         self.domains = (
-            inspect_domain(paths_a, "channels_a", channels_a),
-            inspect_domain(paths_b, "channels_b", channels_b),
+            a,
+            replace(a, flag="channels_b")
+            if is_one
+            else inspect_domain(paths_b, "channels_b", channels_b),
         )
         if "val" not in parts and "test" in parts and self.val_split is None:
             parts["val"] = parts["test"]
@@ -224,5 +232,5 @@ class TranslationDataModule(TensorDataModule, ABC):
     def _split(self, paths: list[str]) -> tuple[list[str], list[str]]:
         """Split paths into training and validation, both sorted; alike for the A and B of pairs."""
         val_split = 0.1 if self.val_split is None else self.val_split
-        train, val = (x.sort().values for x in random_split(len(paths), val_split, self.seed))
+        train, val = (x.sort().values for x in self.hold_out(len(paths), val_split))
         return [paths[k] for k in train], [paths[k] for k in val]

@@ -37,7 +37,8 @@ class UnpairedImageDataModule(TranslationDataModule):
 
     The training images are in `root/trainA` and `root/trainB`, `root/train/A` and `root/train/B`,
     `root/A/train` and `root/B/train`, or `root/A` and `root/B`. `val` and `test` in place of
-    `train` contain the other splits. Subfolders are included.
+    `train` contain the other splits; names may be in upper or lower case, and synonyms such as
+    validation are known. Subfolders are included.
 
     Args:
         root: path of the folder, or with `name`, of its parent folder.
