@@ -32,7 +32,7 @@ SMALL: dict[str, Any] = {  # of the arguments that a model has
 }
 FIXED = {  # arguments of a base class that a model sets itself
     "Pix2Pix": ["micro_batch_size", "pack", "share_fakes"],
-    "IWAE": ["beta", "kl_warmup", "free_bits", "num_classes"],
+    "IWAE": ["beta", "kl_warmup", "free_bits"],
 }
 TYPED_DICTS = {name: member for name, member in vars(arguments).items() if is_typeddict(member)}
 SETTINGS = {

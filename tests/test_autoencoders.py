@@ -39,6 +39,7 @@ MODELS: dict[str, Callable[..., AutoencoderModel | VariationalModel]] = {
     "vae": lambda **kw: VAE(SHAPE, **SMALL | kw),
     "cvae": lambda **kw: ConditionalVAE(SHAPE, num_classes=4, **SMALL | kw),
     "iwae": lambda **kw: IWAE(SHAPE, k=3, **SMALL | kw),
+    "conditional iwae": lambda **kw: IWAE(SHAPE, k=3, num_classes=4, **SMALL | kw),
 }
 ALL = pytest.mark.parametrize("name", MODELS)
 PROTOCOLS = Encodes, Reconstructs, Samples
@@ -48,7 +49,7 @@ PROTOCOLS = Encodes, Reconstructs, Samples
 def test_every_model_implements_its_protocols(fit: Fit, name: str) -> None:
     model = MODELS[name]()
     assert all(isinstance(model, protocol) for protocol in PROTOCOLS)
-    labels = torch.arange(32) % 4 if name == "cvae" else None
+    labels = torch.arange(32) % 4 if model.num_classes else None
     fit(model, max_epochs=1, val=loader())
     x = images()
     before = state(model)
@@ -94,7 +95,7 @@ def test_any_image_size_and_architecture(name: str, shape: tuple[int, int, int])
     cls = type(MODELS[name]())
     for architecture in ("mlp", "conv"):
         model = cls(shape, architecture=architecture, latent_dim=2)
-        labels = torch.zeros(2).long() if name == "cvae" else None
+        labels = torch.zeros(2).long() if model.num_classes else None
         x = torch.rand(2, *shape) * 2 - 1
         assert model.reconstruct(x, labels).shape == x.shape
         assert sum(model.terms(x, *model.condition(labels)).values()).isfinite()

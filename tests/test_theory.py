@@ -117,12 +117,12 @@ def test_training_converges_to_the_density_of_the_data_and_d_to_one_half(fit: Fi
         latent_dim=1,
         generator=Affine(),
         discriminator=D,
-        lr=3e-3,
-        lr_g=1e-3,
+        lr=5e-3,
+        lr_g=2e-3,
         r1=0.02,
         schedule="linear",
     )
-    fit(model, DataLoader(batches, batch_size=None, shuffle=True), max_epochs=30)
+    fit(model, DataLoader(batches, batch_size=None, shuffle=True), max_epochs=15)
     G = model.generator
     assert G.b.item() == pytest.approx(mean, abs=0.02)
     assert abs(G.a.item()) == pytest.approx(sigma, abs=0.02)

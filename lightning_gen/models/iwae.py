@@ -14,6 +14,7 @@ class IWAE(base.VariationalModel):
     Args:
         image_shape: (channels, height, width) of the images.
         k: number of samples of z per image; with 1, the bound is the ELBO.
+        num_classes: number of classes of the labels; 0 for an unconditional model.
         variational: arguments of `VariationalModel` that do not change the KL term, such as
             ``latent_dim``.
 
@@ -21,14 +22,26 @@ class IWAE(base.VariationalModel):
         ArgumentError: If an argument is out of range, or a custom network does not fit.
     """
 
-    hidden_arguments = ["beta", "kl_warmup", "free_bits", "num_classes"]  # no KL term, no labels
+    hidden_arguments = ["beta", "kl_warmup", "free_bits"]  # the bound has no KL term
 
     def __init__(
-        self, image_shape: ImageShape, k: int = 5, **variational: Unpack[base.LatentArguments]
+        self,
+        image_shape: ImageShape,
+        k: int = 5,
+        *,
+        num_classes: int = 0,
+        **variational: Unpack[base.LatentArguments],
     ) -> None:
         reject_unknown(type(self), variational, base.LatentArguments.__annotations__)
         require_at_least(1, k=k)
-        super().__init__(image_shape, beta=1.0, kl_warmup=0.0, free_bits=0.0, **variational)
+        super().__init__(
+            image_shape,
+            beta=1.0,
+            kl_warmup=0.0,
+            free_bits=0.0,
+            num_classes=num_classes,
+            **variational,
+        )
         self.save_hyperparameters(ignore=[*self.networks, *self.hidden_arguments])
         self.k = k
 
