@@ -279,3 +279,18 @@ def test_small_and_deep_targets_have_metrics_too(capsys: Any) -> None:
     psnr, ssim, l1 = capsys.readouterr().out.split("a.png")[1].split()[:3]
     assert ssim == "nan"
     assert float(psnr) > 0 < float(l1) < 2
+
+
+@pytest.mark.parametrize(("low", "unit"), [(0.0, True), (-1.0, False)])
+def test_floats_keep_their_range(
+    low: float, unit: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = generator()
+    pixels = np.random.default_rng(0).uniform(low, 1, (3, 16, 16)).astype(np.float32)
+    write_image(pixels, Path("in/a.npy"))
+    assert main(["translate", "G.pth", "in", "--out", "out"]) == 0
+    assert ("read and written in [0, 1]" in capsys.readouterr().out) == unit
+    x = torch.tensor(pixels)[None]
+    with torch.no_grad():
+        expected = (network(2 * x - 1) + 1) / 2 if unit else network(x)
+    assert np.allclose(np.load("out/a.npy"), expected[0].numpy(), atol=1e-5)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from tqdm import tqdm
@@ -16,6 +17,8 @@ from lightning_gen.cli.gallery import write_gallery
 from lightning_gen.cli.messages import command_parser, parse, refuse_existing
 from lightning_gen.cli.sample import chosen_device, custom_class
 from lightning_gen.errors import DataError, UserError, first_few, require_at_least
+from lightning_gen.images.decoding import Pixels
+from lightning_gen.images.inspection import has_unit_floats, inspect_images
 from lightning_gen.images.reading import files_below, files_by_name, read_image
 from lightning_gen.images.tiling import SMALLEST
 from lightning_gen.images.writing import output_name, write_image
@@ -74,10 +77,13 @@ def translate(
     translator.network.to(chosen_device(device))
     output = Path(out)
     with _large_images():
-        failed = _translate(translator, files, tile, seed)
+        unit = _has_unit_floats(list(files), translator.channels)
+        if unit:
+            print("No float image has negative values: floats are read and written in [0, 1].")
+        failed = _translate(translator, files, tile, seed, unit)
         problems = [*failed.values()]
         done = {source: path for source, path in files.items() if source not in failed}
-        metrics = _metrics(done, targets, problems)
+        metrics = _metrics(done, targets, problems, unit)
         if html:
             name = partial(_name, out=output)
             rows = {
@@ -117,30 +123,48 @@ def run(args: list[str]) -> None:
     translate(**vars(parse(parser, args[1:])))
 
 
+def _has_unit_floats(paths: list[Path], channels: int | None) -> bool:
+    """Return whether float images are in [0, 1], by the rule of the data modules."""
+    floats = [str(path) for path in paths if path.suffix.lower() in (".npy", ".tif", ".tiff")]
+    try:
+        return bool(floats) and has_unit_floats(inspect_images(floats, channels))
+    except DataError:
+        return False  # each unreadable file is listed at the end
+
+
+def _read(path: Path, channels: int | None, unit: bool) -> Pixels:
+    """Read pixels, with floats in [-1, 1]."""
+    pixels = read_image(path, channels)
+    return 2 * pixels - 1 if unit and pixels.dtype == np.float32 else pixels
+
+
 def _translate(
-    translator: Translator, files: dict[Path, Path], tile: int, seed: int
+    translator: Translator, files: dict[Path, Path], tile: int, seed: int, unit: bool
 ) -> dict[Path, str]:
     """Write the translation of each image; return the errors of those that fail."""
     failed = {}
     for source, path in tqdm(files.items(), disable=not sys.stderr.isatty()):
         try:
-            pixels = torch.tensor(read_image(source, translator.channels))
-            write_image(translator(pixels, tile, seed).numpy(), path)
+            pixels = torch.tensor(_read(source, translator.channels, unit))
+            output = translator(pixels, tile, seed).numpy()
+            if unit and output.dtype == np.float32 and path.suffix.lower() != ".png":
+                output = (output + 1) / 2
+            write_image(output, path)
         except DataError as error:
             failed[source] = str(error)
     return failed
 
 
 def _metrics(
-    done: dict[Path, Path], targets: dict[Path, list[Path]], problems: list[str]
+    done: dict[Path, Path], targets: dict[Path, list[Path]], problems: list[str], unit: bool
 ) -> dict[Path, dict[str, float]]:
     """Return the metrics of each translation with a target, and add to the list of problems."""
     metrics = {}
     for source, path in done.items():
         for target in targets.get(source, []):
             try:
-                output = read_image(path)
-                metrics[source] = paired_image_metrics(output, read_image(target, len(output)))
+                output = _read(path, None, unit)
+                metrics[source] = paired_image_metrics(output, _read(target, len(output), unit))
             except DataError as error:
                 problems.append(str(error) if str(target) in str(error) else f"{target}: {error}")
     return metrics
