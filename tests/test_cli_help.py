@@ -30,6 +30,17 @@ def test_list_shows_everything_with_a_line_each(capsys: Any) -> None:
             assert any(name in row and line in row for row in out.splitlines()), name
 
 
+def test_readme_and_help_name_the_commands_in_the_same_words(capsys: Any) -> None:
+    from lightning_gen.cli.main import COMMANDS
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert main(["--help"]) == 0
+    out = capsys.readouterr().out
+    for name, does in COMMANDS.items():
+        assert f"| `{name}` | {does} |" in readme
+        assert does in out
+
+
 def test_a_pipe_that_closes_early_is_not_an_error() -> None:
     process = subprocess.Popen(
         [sys.executable, "train.py", "list"],

@@ -85,9 +85,12 @@ def _run(command: str, args: list[str]) -> None:
     trained = defaults_of_checkpoint(given(args), merge=command != "fit")
     parser = _parser(command, given(args), trained)
     required = [group for group in KINDS if group not in trained]
-    if command != "fit" and not {"model", "config", "c"} & given(args).keys() | trained.keys():
-        raise UserError(f"no checkpoint: write train.py {command} CHECKPOINT")
-    config = parse(parser, args, required)
+    try:
+        config = parse(parser, args, required)
+    except UserError as error:
+        if command == "fit" or not str(error).startswith("--model is missing"):
+            raise
+        raise UserError(f"no checkpoint: write train.py {command} CHECKPOINT") from error
     resumed = _find_checkpoint(command, parser, config)
     if config.seed_everything is not False:
         seed = config.seed_everything
