@@ -207,7 +207,8 @@ class GenerativeModel(LightningModule, ABC):
 
     def configure_optimizers(self) -> list[OptimizerConfig | OptimizerLRSchedulerConfig]:
         """Return an optimizer for each player."""
-        clipped, settings = self.settings.clip or self.trainer.gradient_clip_val, self.settings
+        settings = self.settings
+        clipped = settings.clip or (self.automatic_optimization and self.trainer.gradient_clip_val)
         if settings.schedule != "constant" and is_limited_by_time(self.trainer):
             warn(
                 "the learning rate stays constant, since max_time does not tell the number of "
