@@ -12,8 +12,8 @@ from torch import Tensor
 
 from lightning_gen import ImageFolderDataModule
 from lightning_gen.cli import main
-from lightning_gen.datamodules.crops import crop
 from lightning_gen.datamodules.class_folders import find_images
+from lightning_gen.datamodules.crops import crop
 from lightning_gen.datamodules.image_folder import read_resized
 from tests.conftest import one_of_two, picture
 from tests.test_resume import agree, stopped
