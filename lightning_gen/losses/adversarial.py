@@ -26,8 +26,7 @@ class AdversarialLoss:
         relativistic: whether the loss of G depends on real scores.
         has_targets: whether D regresses real scores to a target, which can be smoothed.
         scores_are_logits: whether sigmoid(score) is D(x) of the paper.
-        threshold: score above which D takes an image for real; None if only differences between
-            scores have a meaning.
+        threshold: score that separates real from fake; None if only differences count.
         scale: weight of the loss of D, and of terms that are part of it.
         generator_scale: weight of the loss of G.
     """
@@ -71,7 +70,7 @@ def least_squares(real: Logits, fake: Logits) -> Scalar:
     return ((real - 1).square().mean() + fake.square().mean()) / 2
 
 
-def least_squares_of_generator(fake: Logits) -> Scalar:
+def least_squares_g(fake: Logits) -> Scalar:
     """(D(G(z)) - 1)^2 / 2: eq. 9."""
     return (fake - 1).square().mean() / 2
 
@@ -86,7 +85,7 @@ def wasserstein(real: Logits, fake: Logits) -> Scalar:
     return fake.mean() - real.mean()
 
 
-def wasserstein_of_generator(fake: Logits) -> Scalar:
+def wasserstein_g(fake: Logits) -> Scalar:
     """-D(G(z)): the loss of G for `hinge` and `wasserstein`."""
     return -fake.mean()
 
@@ -96,7 +95,7 @@ def relativistic(real: Logits, fake: Logits) -> Scalar:
     return softplus(fake - real).mean()
 
 
-def relativistic_of_generator(real: Logits, fake: Logits) -> Scalar:
+def relativistic_g(real: Logits, fake: Logits) -> Scalar:
     """-log sigmoid(D(G(z)) - D(x)): the same with the roles swapped."""
     return softplus(real - fake).mean()
 
@@ -107,11 +106,11 @@ ADVERSARIAL_LOSSES: dict[Adversarial, AdversarialLoss] = {
     ),
     "minimax": AdversarialLoss(cross_entropy, minimax, has_targets=True, scores_are_logits=True),
     "least_squares": AdversarialLoss(
-        least_squares, least_squares_of_generator, has_targets=True, threshold=0.5
+        least_squares, least_squares_g, has_targets=True, threshold=0.5
     ),
-    "hinge": AdversarialLoss(hinge, wasserstein_of_generator),
-    "wasserstein": AdversarialLoss(wasserstein, wasserstein_of_generator, threshold=None),
+    "hinge": AdversarialLoss(hinge, wasserstein_g),
+    "wasserstein": AdversarialLoss(wasserstein, wasserstein_g, threshold=None),
     "relativistic": AdversarialLoss(
-        relativistic, relativistic_of_generator, relativistic=True, threshold=None
+        relativistic, relativistic_g, relativistic=True, threshold=None
     ),
 }

@@ -15,13 +15,10 @@ class DCGAN(base.LatentSampling, base.AdversarialModel):
     common, and z is Gaussian instead of uniform.
 
     Args:
-        image_shape: (channels, height, width) of the images. Sides are 16 to 256 pixels, and
-            divisible by 2 until the shorter one is 4 to 7.
+        image_shape: (channels, height, width); sides of 16 to 256 that halve down to 4 to 7 pixels.
         latent_dim: dimension of z ~ N(0, I).
-        base_channels: channels of the outermost convolution; doubled with each halving of the
-            image, up to a factor of 8.
-        hidden_dim: units of a hidden layer before the score of D, 1024 in the authors' code for
-            MNIST; 0 for none, as in the paper (sec. 3).
+        base_channels: channels of the outermost convolution; they double inwards up to a factor of 8.
+        hidden_dim: units of a hidden layer before the score of D; 0 for none, as in the paper.
         batch_norm: if ``True``, D has batch norm; gradient penalties need ``False``.
         minibatch_std: if ``True``, D has a `MinibatchStd` layer (Karras et al., 2018).
         pack: number of images that D scores jointly (PacGAN, Lin et al., 2018).

@@ -23,7 +23,7 @@ from lightning_gen.networks.regularization import (
     MinibatchStd,
     apply_spectral_norm,
     clip_weights,
-    last_layer_inputs,
+    last_inputs,
     pack,
     packed,
 )
@@ -59,7 +59,7 @@ __all__ = [
     "conditioned",
     "frozen_power_iteration",
     "frozen_statistics",
-    "last_layer_inputs",
+    "last_inputs",
     "packed",
     "load_reference_weights",
     "apply_spectral_norm",

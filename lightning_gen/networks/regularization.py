@@ -49,7 +49,7 @@ def clip_weights(discriminator: nn.Module, bound: float) -> None:
         parameter.clamp_(-bound, bound)
 
 
-def last_layer_inputs(network: nn.Module, run: Callable[[], Tensor]) -> Tensor:
+def last_inputs(network: nn.Module, run: Callable[[], Tensor]) -> Tensor:
     """Return the inputs (b, d) of the last layer that maps to the scores that ``run`` returns."""
     calls: list[tuple[Tensor, Tensor]] = []  # input and output of each layer, in order
     layers = [

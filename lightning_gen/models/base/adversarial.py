@@ -13,13 +13,7 @@ from lightning_gen.models.base.checks import check_arguments, check_batch_norm, 
 from lightning_gen.models.base.generative_model import GenerativeModel
 from lightning_gen.models.base.settings import AdversarialSettings
 from lightning_gen.models.base.update import Terms, finish_step, update
-from lightning_gen.networks import (
-    apply_spectral_norm,
-    augment,
-    clip_weights,
-    last_layer_inputs,
-    pack,
-)
+from lightning_gen.networks import apply_spectral_norm, augment, clip_weights, last_inputs, pack
 from lightning_gen.sampling import derive_seed, eval_mode, sampling_mode
 from lightning_gen.types import Batch, Images, ImageShape, Latents, Logits, Unpack
 
@@ -36,9 +30,6 @@ class AdversarialModel(GenerativeModel, ABC):
         generator: network from latents (b, latent_dim) and c to images (b, *image_shape).
         discriminator: network from images and c to raw scores, one per image or per patch.
         settings: arguments of `AdversarialSettings`.
-
-    Attributes:
-        average: running average of G, if `GeneratorEMA` maintains one.
     """
 
     networks = ["generator", "discriminator"]
@@ -56,7 +47,7 @@ class AdversarialModel(GenerativeModel, ABC):
         super().__init__(image_shape, AdversarialSettings(**settings))
         check_batch_norm(discriminator, self.settings)
         self.latent_dim = latent_dim
-        self.average: nn.Module | None = None
+        self.average: nn.Module | None = None  # of G, if `GeneratorEMA` maintains one
         self.generator, self.discriminator = generator, discriminator
         self.adversarial = ADVERSARIAL_LOSSES[self.settings.adversarial]
         if self.settings.spectral_norm:
@@ -174,7 +165,7 @@ class AdversarialModel(GenerativeModel, ABC):
 
     def features(self, x: Tensor, *c: Tensor) -> Tensor:
         """Return the inputs (b, d) of the last layer of D, in eval mode; b // pack with `pack`."""
-        return last_layer_inputs(self.discriminator, lambda: self.score(x, *c))
+        return last_inputs(self.discriminator, lambda: self.score(x, *c))
 
     def on_fit_start(self) -> None:
         """Discard an average that `GeneratorEMA` does not update in this run."""

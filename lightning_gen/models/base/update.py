@@ -31,7 +31,7 @@ def update(
     ``trainer.global_step`` is the number of batches.
 
     Args:
-        model: model in training, in manual optimization.
+        model: model in manual optimization.
         player: key of ``model.players``.
         terms: function of the batch that returns the named terms of the loss.
         batch: tensors (b, ...), or None, which are split into micro-batches.
@@ -45,8 +45,7 @@ def update(
         optimizer.zero_grad()
         for i, (micro_batch, weight) in enumerate(split(batch, settings.micro_batch_size)):
             model.observed = {}
-            # spectral norm is computed once for real and generated images, with a single power
-            # iteration in each update
+            # one power iteration per update, one spectral norm for real and generated images
             with frozen_power_iteration([model.players[player]] if i else []), cached():
                 named = terms(*micro_batch)
             loss = reduce(add, named.values())
