@@ -17,7 +17,7 @@ class DCGAN(base.LatentSampling, base.AdversarialModel):
     Args:
         image_shape: (channels, height, width); sides of 16 to 256 that halve down to 4 to 7 pixels.
         latent_dim: dimension of z ~ N(0, I).
-        base_channels: channels of the outermost convolution; they double inwards up to a factor of 8.
+        base_channels: channels of the outermost convolution; doubled inwards up to a factor of 8.
         hidden_dim: units of a hidden layer before the score of D; 0 for none, as in the paper.
         batch_norm: if ``True``, D has batch norm; gradient penalties need ``False``.
         minibatch_std: if ``True``, D has a `MinibatchStd` layer (Karras et al., 2018).
