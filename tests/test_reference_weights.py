@@ -95,7 +95,7 @@ def changed(**entries: Any) -> dict[str, Tensor]:
 
 INVALID: dict[str, tuple[Callable[[Path], Any], str]] = {
     "missing": (lambda path: None, "checkpoint not found"),
-    "HTML": (lambda path: path.write_text("<html>404"), "was not written by torch.save"),
+    "HTML": (lambda path: path.write_text("<html>404"), "torch.save has not written it"),
     "truncated": (
         lambda path: (torch.save(changed(), path), path.write_bytes(path.read_bytes()[:999])),
         "is damaged",

@@ -17,7 +17,7 @@ from lightning_gen import models
 
 PACKAGE = Path(lightning_gen.__path__[0])
 ROOT_MODULES = {
-    "types": set(),
+    "types": {"errors"},
     "errors": set(),
     "sampling": set(),
     "compat": set(),

@@ -138,7 +138,10 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "direction": (["G.pth", "in.png", "--direction", "AtoB"], "remove --direction"),
     "tile": (["G.pth", "in.png", "--tile", "8"], "tile must be at least 16"),
     "same name": (["G.pth", "twice"], "would both become translated/a.png"),
-    "target alone": (["G.pth", "in.png", "--target", "twice"], "--html true"),
+    "two targets without a page": (
+        ["G.pth", "in.png", "--target", "twice"],
+        "twice/a.png and twice/a.webp have the same name",
+    ),
     "no dropout": (["G.pth", "in.png", "--dropout_at_test", "true"], "G.pth has no dropout"),
     "target no folder": (
         ["G.pth", "in.png", "--target", "in.png", "--html", "true"],
