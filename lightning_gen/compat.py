@@ -9,6 +9,6 @@ from lightning import Trainer
 def batches_seen(trainer: Trainer) -> int:
     """Return the number of training batches that have begun, over all epochs and resumed runs.
 
-    `trainer.global_step` counts optimizer steps, of which a batch may take several or none.
+    `trainer.global_step` counts optimizer steps. A batch may take several steps, or none.
     """
     return trainer.fit_loop.total_batch_idx + 1

@@ -243,7 +243,7 @@ def test_encode_calls_every_hook_and_keeps_every_image(split: str) -> None:
 
 
 class Plain(LightningDataModule):
-    """Foreign data with two loaders, one of which drops the last batch in training."""
+    """Custom data with two loaders; one drops the last batch in training."""
 
     image_shape = (1, 28, 28)
 

@@ -71,7 +71,7 @@ def test_a_model_says_which_directions_it_has(capsys: Any) -> None:
     assert main([*command, "--direction", "AtoB"]) == 2
     assert "own.ckpt only translates BtoA" in capsys.readouterr().err
     assert main(command) == 0
-    assert len(read_image("translated/in.png")) == 1  # its network takes greys
+    assert len(read_image("translated/in.png")) == 1  # the network has one input channel
 
 
 def test_noise_follows_from_the_seed() -> None:

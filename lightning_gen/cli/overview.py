@@ -1,4 +1,4 @@
-"""What a training has understood, in a few lines at its beginning."""
+"""Summary of data, model and device at the beginning of a training."""
 
 import sys
 from time import monotonic

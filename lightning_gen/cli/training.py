@@ -190,7 +190,7 @@ def _parser(
             **({"default": trained[group]} if group in trained else {}),
             metavar="CLASS",
             help=f"class of `train.py list`, or a custom one, such as my_file.MyClass; "
-            f"--{group}.help CLASS lists its arguments, each of which is a flag --{group}.NAME",
+            f"--{group}.help CLASS lists its arguments; set them with --{group}.NAME",
         )
     parser.add_argument(
         "--ckpt_path",
@@ -250,7 +250,7 @@ def _parser(
 
 
 def _links(model: type | None) -> dict[str, Callable[[LightningDataModule], Any]]:
-    """Return what the data know of the arguments of a model."""
+    """Return the functions that compute arguments of a model from the data."""
     links: dict[str, Callable[[LightningDataModule], Any]] = {
         "image_shape": _image_shape,
         "target_channels": _target_channels,

@@ -38,7 +38,7 @@ def decode(
         header = file.read(25)
     if header[:4] in TIFF and (decoded := _decode_tiff(path, first_page)):
         return decoded
-    if header[:8] == PNG and header[24:] == b"\x10":  # 16 bits, of which PIL keeps 8 in colors
+    if header[:8] == PNG and header[24:] == b"\x10":  # 16 bits: PIL reduces colors to 8
         image = decode_image(path, ImageReadMode.UNCHANGED, apply_exif_orientation=True)
         return image.numpy(), len(image) in (2, 4)
     with Image.open(path) as file:

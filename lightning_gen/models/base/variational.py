@@ -215,9 +215,8 @@ class VariationalModel(EncoderDecoder, GenerativeModel, ABC):
             max_memory_mib: approximate memory of a pass through the decoder, in MiB.
         """
         require_at_least(1, samples=samples, max_memory_mib=max_memory_mib)
-        rows = max(
-            max_memory_mib * 2**18 // (4 * x[0].numel()), 1
-        )  # four float32 maps of every image
+        # four float32 maps of every image
+        rows = max(max_memory_mib * 2**18 // (4 * x[0].numel()), 1)
         with sampling_mode(self, self.device, seed):
             x, c = self.binarize(self.prepare(x, check=True)), self.condition(labels)
             parts = [
