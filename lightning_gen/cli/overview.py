@@ -54,10 +54,11 @@ class Overview(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Print how long the training will take, once."""
-        seconds, share = monotonic() - self.start, share_done(trainer) - self.share_at_start
+        seconds = monotonic() - self.start
         if self.estimated or seconds < WAIT or not trainer.is_global_zero:
             return
         self.estimated = True
+        share = share_done(trainer) - self.share_at_start
         if share > 0:
             left = seconds * (1 - share - self.share_at_start) / share
             if left > WAIT:

@@ -1,6 +1,6 @@
-"""What jsonargparse offers by no public name: its reports and its help, read as text.
+"""Parse error messages and help of jsonargparse, which have no public structure.
 
-Text of another form passes unchanged, so that a new release costs readability only.
+Text of an unknown form is returned unchanged, so a new release only affects readability.
 """
 
 import re
